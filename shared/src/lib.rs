@@ -1,1 +1,11 @@
-//! Part of Larder.
+//! What both sides of Larder must agree on.
+//!
+//! The enqueuer puts rows in, the worker takes rows out, and neither knows the
+//! other: they meet here, in the vocabulary ([`model`]), the configuration
+//! ([`config`]), what is known of each provider ([`provider`]), the rules of the
+//! budget ([`budget`]) and the rows themselves ([`store`]).
+//!
+//! Arrows run one way: `store → {db, model, budget}`, `provider → {config, model}`,
+//! `config → model`. SQL stands in [`store`] only. `tests/it/layout.rs` checks both.
+
+pub mod model;

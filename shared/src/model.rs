@@ -1,0 +1,12 @@
+//! The words of Larder as types.
+//!
+//! A name that has been checked once is carried in its own type, so that the
+//! rest of the code cannot mistake one string for another. Nothing here does IO.
+
+mod job;
+mod name;
+mod resource;
+
+pub use job::{JobId, JobStatus, Priority};
+pub use name::{BadName, EndpointName, LaneName, ProviderName};
+pub use resource::{BatchKey, ResourceKey, ResourceSpec};
