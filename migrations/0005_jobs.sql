@@ -1,0 +1,144 @@
+-- Jobs: the live ones, and those that have ended.
+
+-- Pending and running jobs only, so that the table stays small whatever the history.
+create table larder.jobs (
+    id uuid primary key,
+    lane text collate "C" not null,
+    kind text not null,
+    endpoint text collate "C",
+    resource_key text collate "C",
+    -- Jobs of a lane with the same batch key can be answered by one call.
+    batch_key text collate "C",
+    item text,
+    args jsonb not null default '{}',
+    class text not null default 'operator' check (class in ('planned', 'reader', 'operator')),
+    priority smallint not null default 20,
+    status larder.job_status not null default 'pending',
+    run_at timestamptz not null default clock_timestamp(),
+    -- An answer that was asked for after this instant satisfies the job.
+    satisfied_after timestamptz not null default '-infinity',
+    attempt integer not null default 0 check (attempt >= 0),
+    max_attempts integer not null default 5 check (max_attempts >= 1),
+    -- Leases that ran out. Counted apart from attempts, and capped, so that a job that kills
+    -- its worker ends as failed.
+    rescues integer not null default 0,
+    lease_token uuid,
+    leased_by text,
+    leased_until timestamptz,
+    call_id bigint,
+    cancel_requested boolean not null default false,
+    -- One object for each attempt that failed: attempt, at, error.
+    errors jsonb not null default '[]',
+    created_at timestamptz not null default clock_timestamp(),
+    started_at timestamptz,
+    constraint jobs_are_live check (status in ('pending', 'running')),
+    constraint jobs_running_are_leased check (
+        (status = 'running') = (lease_token is not null)
+        and (lease_token is null) = (leased_until is null)
+        and (lease_token is null) = (leased_by is null)
+    ),
+    constraint jobs_refresh_a_resource check (
+        (kind = 'refresh') = (resource_key is not null)
+        and (kind = 'refresh') = (batch_key is not null)
+        and (kind = 'refresh') = (endpoint is not null)
+    )
+) with (
+    fillfactor = 70,
+    -- A queue's table turns over many times a minute: vacuum by count, not by share.
+    autovacuum_vacuum_scale_factor = 0.01,
+    autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0,
+    autovacuum_analyze_scale_factor = 0.05
+);
+
+-- The claim order.
+create index jobs_due_idx on larder.jobs (lane, priority, run_at, id) where status = 'pending';
+-- The next due time of a lane, and every tenth claim, which goes by age alone.
+create index jobs_run_at_idx on larder.jobs (lane, run_at) where status = 'pending';
+-- Coalescing: what can share a call.
+create index jobs_batch_idx on larder.jobs (lane, batch_key, priority, run_at, id)
+    where status = 'pending' and batch_key is not null;
+-- Rescue: leases that ran out.
+create index jobs_lease_idx on larder.jobs (leased_until) where status = 'running';
+-- One live refresh for a resource, however many ask.
+create unique index jobs_one_refresh_idx on larder.jobs (resource_key) where kind = 'refresh';
+
+-- Ended jobs, by outcome and day: completed and cancelled ones are kept for a shorter time than
+-- failed ones, and dropping a partition deletes a day at no cost.
+create table larder.finished_jobs (
+    id uuid not null,
+    lane text collate "C" not null,
+    kind text not null,
+    endpoint text collate "C",
+    resource_key text collate "C",
+    batch_key text collate "C",
+    item text,
+    args jsonb not null,
+    class text not null,
+    priority smallint not null,
+    status larder.job_status not null,
+    run_at timestamptz not null,
+    attempt integer not null,
+    max_attempts integer not null,
+    rescues integer not null,
+    call_id bigint,
+    errors jsonb not null,
+    created_at timestamptz not null,
+    started_at timestamptz,
+    completed_at timestamptz not null,
+    constraint finished_jobs_are_final check (status in ('completed', 'failed', 'cancelled'))
+) partition by list (status);
+
+create table larder.finished_jobs_done partition of larder.finished_jobs
+    for values in ('completed', 'cancelled') partition by range (completed_at);
+create table larder.finished_jobs_failed partition of larder.finished_jobs
+    for values in ('failed') partition by range (completed_at);
+create table larder.finished_jobs_done_default partition of larder.finished_jobs_done default;
+create table larder.finished_jobs_failed_default partition of larder.finished_jobs_failed default;
+
+create index finished_jobs_id_idx on larder.finished_jobs (id);
+create index finished_jobs_created_idx on larder.finished_jobs (created_at);
+
+-- Makes the partitions of the days from today to `p_days_ahead` days ahead; answers how many it made.
+-- A day whose rows already went to the default partition stays there until they are pruned.
+create function larder.make_partitions(p_days_ahead integer default 8) returns integer
+language plpgsql volatile
+as $$
+declare
+    parent text;
+    day date;
+    made integer := 0;
+begin
+    -- One maker at a time, over all processes; the lock goes with the transaction.
+    perform pg_advisory_xact_lock(hashtextextended('larder.make_partitions', 0));
+    foreach parent in array array['finished_jobs_done', 'finished_jobs_failed'] loop
+        for offset_days in 0 .. p_days_ahead loop
+            day := (clock_timestamp() at time zone 'UTC')::date + offset_days;
+            continue when to_regclass(format('larder.%s_%s', parent, to_char(day, 'YYYYMMDD'))) is not null;
+            begin
+                execute format(
+                    'create table larder.%I partition of larder.%I for values from (%L) to (%L)',
+                    parent || '_' || to_char(day, 'YYYYMMDD'), parent,
+                    day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC'
+                );
+                execute format('alter table larder.%I enable row level security',
+                               parent || '_' || to_char(day, 'YYYYMMDD'));
+                made := made + 1;
+            exception when check_violation then
+                raise warning 'larder: rows of % stand in the default partition of %', day, parent;
+            end;
+        end loop;
+    end loop;
+    return made;
+end
+$$;
+
+select larder.make_partitions();
+
+-- Processes say that they are alive; readiness asks whether a worker was seen lately.
+create table larder.workers (
+    worker text primary key,
+    started_at timestamptz not null default clock_timestamp(),
+    seen_at timestamptz not null default clock_timestamp(),
+    version text not null
+) with (fillfactor = 50);

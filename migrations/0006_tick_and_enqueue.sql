@@ -1,0 +1,136 @@
+-- Putting jobs in: what is due, and what a transaction of the user's asks for.
+
+-- Makes due tracked resources of open lanes into jobs, at most `p_most` at once.
+-- due = enqueued + already_waiting. The caller notifies after its commit.
+create function larder.enqueue_due(p_most integer default 20000, p_keys boolean default false)
+returns table (due bigint, enqueued bigint, already_waiting bigint, keys text[])
+language sql volatile
+as $$
+    with open_lanes as (
+        select lane, max_attempts from larder.lanes
+        where is_provider and removed_at is null
+          and (closed_until is null or closed_until <= clock_timestamp())
+    ),
+    due as materialized (
+        select r.*, l.max_attempts,
+               exists (select from larder.jobs j
+                       where j.resource_key = r.resource_key and j.kind = 'refresh') as waiting
+        from open_lanes l
+        join larder.resources r on r.provider = l.lane
+        where r.tracked and r.next_refresh_at <= clock_timestamp()
+    ),
+    -- In key order, so that two ticks that insert the same keys wait for each other in one order.
+    made as (
+        insert into larder.jobs (
+            id, lane, kind, endpoint, resource_key, batch_key, item, class, priority, run_at,
+            satisfied_after, max_attempts
+        )
+        select larder.uuid_v7(), chosen.provider, 'refresh', chosen.endpoint, chosen.resource_key,
+               chosen.batch_key, chosen.item, 'planned', 20, chosen.next_refresh_at,
+               coalesce(chosen.fetched_at, '-infinity'), chosen.max_attempts
+        from (
+            select * from due where not waiting order by next_refresh_at limit p_most
+        ) chosen
+        order by chosen.resource_key
+        on conflict (resource_key) where kind = 'refresh' do nothing
+        returning resource_key
+    ),
+    counted as (
+        select (select count(*) from made) as made, (select count(*) from due where waiting) as waiting
+    )
+    select made + waiting, made, waiting,
+           case when p_keys then (select array_agg(resource_key order by resource_key) from made) end
+    from counted
+$$;
+
+-- What cron may call in SQL: the same as POST /api/jobs/process-pending.
+create function larder.tick()
+returns table (due bigint, enqueued bigint, already_waiting bigint)
+language plpgsql volatile
+as $$
+begin
+    select d.due, d.enqueued, d.already_waiting into due, enqueued, already_waiting
+    from larder.enqueue_due() d;
+    if enqueued > 0 then
+        perform pg_notify('larder_jobs', '');
+    end if;
+    return next;
+end
+$$;
+
+-- Enqueues a job inside the caller's own transaction; answers its id.
+--
+-- Kind `refresh` takes args {"resource": "coinmarketcap:/v3/...?id=1"}, a key that stands in
+-- larder.resources; while a job for it is live, that job's id is answered. Other kinds run in
+-- the lane `local`. The notification is sent by the transaction's commit.
+create function larder.enqueue(
+    kind text,
+    args jsonb default '{}',
+    run_at timestamptz default null,
+    priority integer default 20,
+    max_attempts integer default 5
+) returns uuid
+language plpgsql volatile
+as $$
+#variable_conflict use_column
+declare
+    job uuid := larder.uuid_v7();
+    due timestamptz := coalesce(enqueue.run_at, clock_timestamp());
+    wanted text := enqueue.args ->> 'resource';
+    found_id uuid;
+begin
+    if enqueue.kind is null or enqueue.kind !~ '^[a-z][a-z0-9_]{0,47}$' then
+        raise exception 'larder.enqueue: % is not a job kind', coalesce(quote_literal(enqueue.kind), 'null')
+            using errcode = 'invalid_parameter_value';
+    end if;
+    if enqueue.args is null or jsonb_typeof(enqueue.args) <> 'object' then
+        raise exception 'larder.enqueue: args must be a JSON object'
+            using errcode = 'invalid_parameter_value';
+    end if;
+    if pg_column_size(enqueue.args) > 65536 then
+        raise exception 'larder.enqueue: args has more than 64 KiB'
+            using errcode = 'invalid_parameter_value';
+    end if;
+    if enqueue.priority is null or enqueue.priority not between 0 and 32767 then
+        raise exception 'larder.enqueue: priority must be 0 to 32767'
+            using errcode = 'invalid_parameter_value';
+    end if;
+    if enqueue.max_attempts is null or enqueue.max_attempts not between 1 and 1000 then
+        raise exception 'larder.enqueue: max_attempts must be 1 to 1000'
+            using errcode = 'invalid_parameter_value';
+    end if;
+    if enqueue.kind = 'refresh' then
+        loop
+            insert into larder.jobs (
+                id, lane, kind, endpoint, resource_key, batch_key, item, args, priority, run_at,
+                satisfied_after, max_attempts
+            )
+            select job, r.provider, 'refresh', r.endpoint, r.resource_key, r.batch_key, r.item,
+                   enqueue.args, enqueue.priority, due, clock_timestamp(), enqueue.max_attempts
+            from larder.resources r
+            where r.resource_key = wanted
+            on conflict (resource_key) where kind = 'refresh' do nothing
+            returning id into found_id;
+            exit when found_id is not null;
+            -- A statement of its own, since the insert above could not see the row it met.
+            select j.id into found_id
+            from larder.jobs j where j.resource_key = wanted and j.kind = 'refresh';
+            exit when found_id is not null;
+            if not exists (select from larder.resources r where r.resource_key = wanted) then
+                raise exception 'larder.enqueue: no resource %', coalesce(quote_literal(wanted), 'is named in args')
+                    using errcode = 'invalid_parameter_value',
+                          hint = 'args must be {"resource": "<key>"} with a key of larder.resources; '
+                                 'track a new one with: larder track KEY';
+            end if;
+        end loop;
+        job := found_id;
+    else
+        insert into larder.jobs (id, lane, kind, args, priority, run_at, max_attempts)
+        values (job, 'local', enqueue.kind, enqueue.args, enqueue.priority, due, enqueue.max_attempts);
+    end if;
+    if due <= clock_timestamp() then
+        perform pg_notify('larder_jobs', '');
+    end if;
+    return job;
+end
+$$;
