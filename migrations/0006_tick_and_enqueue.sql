@@ -91,6 +91,10 @@ begin
         raise exception 'larder.enqueue: args has more than 64 KiB'
             using errcode = 'invalid_parameter_value';
     end if;
+    if not isfinite(due) then
+        raise exception 'larder.enqueue: run_at must be a moment'
+            using errcode = 'invalid_parameter_value';
+    end if;
     if enqueue.priority is null or enqueue.priority not between 0 and 32767 then
         raise exception 'larder.enqueue: priority must be 0 to 32767'
             using errcode = 'invalid_parameter_value';

@@ -10,3 +10,4 @@
 
 pub mod budget;
 pub mod model;
+pub mod store;

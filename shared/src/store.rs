@@ -1,0 +1,138 @@
+//! All SQL of Larder, a file to each group of statements.
+//!
+//! Every statement is whole and named, every transaction short, and none is open
+//! while anything but the database is waited for. Times are the database's:
+//! `clock_timestamp()`, read after the locks that it must not be older than.
+//!
+//! # One order of locks
+//!
+//! Lanes and limits (in id order, over all providers), then the ledger, then jobs by
+//! id, then resources by key, then entries by key. Whoever would wait against this
+//! order skips locked rows instead. Bulk inserts are sorted by key.
+//!
+//! # Not here
+//!
+//! Nothing is decided here that is not a condition on rows: prices come from
+//! [`crate::budget::Pricing`], outcomes from the worker.
+
+mod admit;
+mod budget;
+mod cache;
+mod calls;
+mod claim;
+mod enqueue;
+mod error;
+mod finish;
+mod heartbeat;
+mod jobs;
+mod lane;
+mod listen;
+mod look;
+mod migrate;
+mod notify;
+mod record;
+mod resources;
+mod sync;
+mod tick;
+mod upkeep;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+
+pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh};
+pub use budget::{LaneState, LimitState};
+pub use cache::CachedEntry;
+pub use calls::LedgerRow;
+pub use claim::ClaimedJob;
+pub use enqueue::{Enqueued, JobRequest};
+pub use error::StoreError;
+pub use finish::{JobEnd, JobOutcome};
+pub use jobs::{JobFilter, JobRow, JobsPage};
+pub use listen::{Listener, Wake};
+pub use look::{LaneLook, Look};
+pub use migrate::MIGRATOR;
+pub use notify::Notifier;
+pub use record::{
+    CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,
+};
+pub use resources::{ResourceFilter, ResourceRow};
+pub use sync::TrackSpec;
+pub use tick::{ClosedLane, Ticked};
+pub use upkeep::Rescued;
+
+/// Channel on which jobs are announced. A hint: the payload is empty.
+pub const JOBS_CHANNEL: &str = "larder_jobs";
+
+/// Channel on which renewed entries are announced. A hint.
+pub const CACHE_CHANNEL: &str = "larder_cache_changed";
+
+/// The database, as the rest of Larder sees it.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+impl Store {
+    /// A store over an existing pool.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// A store with a pool of its own, of at most `connections` connections.
+    ///
+    /// Connects when the first statement needs it, so that a process can start, and
+    /// say why it is not ready, while the database is away.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::BadUrl`] if `url` is not a Postgres URL. The message never
+    /// repeats it, since it may hold a password.
+    pub fn connect_lazy(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let options = connect_options(url)?;
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// The pool, for tests that look at rows.
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Whether the database answers and takes writes.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::ReadOnly`] where it is a standby or set read-only; otherwise
+    /// whatever kept it from answering.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let read_only = sqlx::query_scalar!(
+            r#"
+            -- name: ping
+            select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as "read_only!"
+            "#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        if read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        Ok(())
+    }
+}
+
+/// How Larder connects: under its own name.
+fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
+    let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::BadUrl)?;
+    Ok(options.application_name("larder"))
+}
+
+/// Seconds as Postgres takes them: `make_interval(secs => $1)`.
+fn seconds(duration: Duration) -> f64 {
+    duration.as_secs_f64()
+}

@@ -1,0 +1,292 @@
+//! Admits calls: claims jobs and sets their worst-case cost aside, in one transaction.
+//!
+//! The order of the statements is the guarantee, so it is spelt out here:
+//!
+//! 1. `begin isolation level read committed`, committing durably: a reservation that a
+//!    crash of Postgres forgot would be spent twice.
+//! 2. Lock the provider's lane, then its limits, each in a statement of its own. A
+//!    count in the same statement, or under a stricter isolation level, reads a
+//!    snapshot from before the lock was granted and overspends.
+//! 3. Count, in later statements, at a `clock_timestamp()` read after the locks.
+//! 4. Claim no more work than every limit grants, and fill the call up to what costs
+//!    nothing extra with what is due soonest.
+//! 5. Write the ledger row, and commit. The call is sent after the commit.
+//!
+//! | the process dies     | rows left behind                  | put right by                    |
+//! |----------------------|-----------------------------------|---------------------------------|
+//! | before the commit    | none                              | —                               |
+//! | after it             | leased jobs and a reservation     | `upkeep`: rescue, lapse as spent |
+//!
+//! # Not here
+//!
+//! Whether a call fits what is left is [`crate::budget::Grants`]'s; what it costs is
+//! [`crate::budget::Pricing`]'s.
+
+mod batch;
+mod close;
+mod count;
+
+use std::time::Duration;
+
+use sqlx::postgres::PgTransaction;
+use uuid::Uuid;
+
+use super::{Store, StoreError};
+use crate::budget::{Grants, Pricing, Usage, Verdict};
+use crate::model::{BatchKey, EndpointName, JobId, ProviderName, ResourceKey};
+
+/// Number of a call in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub i64);
+
+impl std::fmt::Display for CallId {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
+/// Who wants to call, and how much.
+#[derive(Debug, Clone)]
+pub struct AdmitRequest<'a> {
+    /// Whose lane.
+    pub provider: &'a ProviderName,
+    /// Name of the worker, for the rows.
+    pub worker: &'a str,
+    /// Digest of the key that the calls will carry.
+    pub key_id: Option<&'a str>,
+    /// How long the claimed jobs stay ours without a heartbeat.
+    pub lease: Duration,
+    /// Most calls to admit: the free slots.
+    pub max_calls: usize,
+    /// Claim by age alone, whatever the priority, so that nothing starves.
+    pub by_age: bool,
+}
+
+/// What an admission came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admission {
+    /// Calls to send, each once.
+    pub calls: Vec<AdmittedCall>,
+    /// Jobs that ended without a call, because their answer was in the cache already or
+    /// because no call can ever answer them.
+    pub ended: usize,
+    /// Whether due work was left because calls in flight must end first.
+    pub busy: bool,
+    /// Reason for which this admission closed the lane.
+    pub closed: Option<String>,
+}
+
+/// One reservation: to be sent once, and recorded once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AdmittedCall {
+    /// Its number in the ledger.
+    pub id: CallId,
+    /// What its jobs are held under.
+    pub lease_token: Uuid,
+    /// Which of the provider's paths to call.
+    pub endpoint: EndpointName,
+    /// The parameters that all its jobs share.
+    pub batch_key: BatchKey,
+    /// The jobs that it answers, riders included.
+    pub jobs: Vec<ClaimedRefresh>,
+    /// The most that it may cost.
+    pub reserved_credits: u32,
+}
+
+/// A refresh that is ours until its lease ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedRefresh {
+    /// Which job.
+    pub id: JobId,
+    /// What it refreshes.
+    pub resource_key: ResourceKey,
+    /// Its value of the batch parameter.
+    pub item: Option<String>,
+    /// Which attempt this is, from 1 on.
+    pub attempt: i32,
+    /// After how many it fails for good.
+    pub max_attempts: i32,
+}
+
+impl Store {
+    /// Admits up to `max_calls` calls of a provider. See the module's documentation.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing was admitted then.
+    pub async fn admit(
+        &self,
+        request: &AdmitRequest<'_>,
+        pricing: &dyn Pricing,
+    ) -> Result<Admission, StoreError> {
+        let mut tx = self
+            .pool
+            .begin_with("begin isolation level read committed")
+            .await?;
+        let mut admission = Admission {
+            calls: Vec::new(),
+            ended: 0,
+            busy: false,
+            closed: None,
+        };
+        let Some(lane) = count::lock(&mut tx, request.provider).await? else {
+            return Ok(admission);
+        };
+        let counted = count::count(&mut tx, request.provider).await?;
+        let mut open = Open {
+            grants: Grants::new(if lane.enforce {
+                counted.usages
+            } else {
+                Vec::new()
+            }),
+            endpoints: counted.endpoints,
+            room: counted.slow_start.unwrap_or(request.max_calls),
+        };
+        let mut skipped: Vec<EndpointName> = Vec::new();
+        let mut blocked: Option<Blocked> = None;
+        let mut only_within: Option<u32> = None;
+        while admission.calls.len() < request.max_calls {
+            if admission.calls.len() >= open.room {
+                admission.busy = true;
+                break;
+            }
+            let within = only_within.map(|credits| pricing.endpoints_within(credits));
+            let head = batch::head(&mut tx, request, &skipped, within.as_deref()).await?;
+            let Some(head) = head else { break };
+            let priced = pricing.endpoint(&head).and_then(|endpoint| {
+                let price = open.price(pricing, &head, &endpoint, 1)?;
+                Some((endpoint, price))
+            });
+            let Some((endpoint, price)) = priced else {
+                admission.ended += batch::fail(&mut tx, request, &head, batch::UNKNOWN).await?;
+                continue;
+            };
+            if open.endpoints.must_wait(&endpoint) {
+                admission.busy = true;
+                skipped.push(endpoint);
+                continue;
+            }
+            match open.grants.check(price) {
+                Verdict::Fits => {}
+                Verdict::TooExpensive(usage) => {
+                    let why = batch::TooExpensive {
+                        price,
+                        usage: usage.clone(),
+                    }
+                    .to_string();
+                    admission.ended += batch::fail(&mut tx, request, &head, &why).await?;
+                    continue;
+                }
+                Verdict::Busy(_) => {
+                    admission.busy = true;
+                    break;
+                }
+                Verdict::Full(usage) => {
+                    // Something that costs less may still fit, but only once: then it is over.
+                    blocked.get_or_insert_with(|| Blocked {
+                        usage: usage.clone(),
+                        price,
+                    });
+                    match open.grants.credits_left() {
+                        Some(left)
+                            if left < price && only_within.is_none_or(|last| left < last) =>
+                        {
+                            only_within = Some(left);
+                            continue;
+                        }
+                        _ => break,
+                    }
+                }
+            }
+            let most = open.most_items(pricing, &head, &endpoint);
+            let claimed = batch::claim(&mut tx, request, &head, most).await?;
+            admission.ended += claimed.satisfied;
+            if claimed.jobs.is_empty() {
+                if claimed.satisfied == 0 {
+                    break;
+                }
+                continue;
+            }
+            let call =
+                batch::reserve(&mut tx, request, pricing, &open, endpoint, head, claimed).await?;
+            open.grants.reserve(call.reserved_credits);
+            open.endpoints.started(&call.endpoint);
+            admission.calls.push(call);
+        }
+        if let (Some(blocked), true) = (blocked, admission.calls.is_empty() && !admission.busy) {
+            let reason = format!("budget:{}", blocked.usage.name);
+            close::close(
+                &mut tx,
+                request.provider,
+                &reason,
+                &blocked.usage,
+                blocked.price,
+            )
+            .await?;
+            admission.closed = Some(reason);
+        }
+        if counted.unfolded >= FOLD_AT {
+            count::fold(&mut tx, request.provider).await?;
+        }
+        tx.commit().await?;
+        Ok(admission)
+    }
+}
+
+/// From how many settled calls on they are moved into the totals: often enough that
+/// counting stays short, seldom enough that an admission seldom pays for it.
+const FOLD_AT: i64 = 32;
+
+/// What is left while one admission goes on.
+struct Open {
+    grants: Grants,
+    endpoints: count::Endpoints,
+    /// Calls that a lane which was closed for trouble may still start.
+    room: usize,
+}
+
+/// What kept the first call from fitting.
+struct Blocked {
+    usage: Usage,
+    price: u32,
+}
+
+impl Open {
+    /// The most that a call for `items` items can cost, by the rule and by what was learnt.
+    fn price(
+        &self,
+        pricing: &dyn Pricing,
+        batch: &BatchKey,
+        endpoint: &EndpointName,
+        items: usize,
+    ) -> Option<u32> {
+        let rule = pricing.worst_case(batch, items)?;
+        Some(rule.saturating_add(self.endpoints.surcharge(endpoint)))
+    }
+
+    /// Most items that one call may carry within every limit; 1 is known to fit.
+    fn most_items(
+        &self,
+        pricing: &dyn Pricing,
+        batch: &BatchKey,
+        endpoint: &EndpointName,
+    ) -> usize {
+        let fits = |items: usize| {
+            self.price(pricing, batch, endpoint, items)
+                .is_some_and(|price| self.grants.check(price) == Verdict::Fits)
+        };
+        let (mut fit, mut most) = (1, pricing.max_items(batch).max(1));
+        while fit < most {
+            let middle = fit + (most - fit).div_ceil(2);
+            if fits(middle) {
+                fit = middle;
+            } else {
+                most = middle - 1;
+            }
+        }
+        fit
+    }
+}
+
+/// One admission's transaction.
+type Tx<'a> = PgTransaction<'a>;

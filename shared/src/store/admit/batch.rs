@@ -1,0 +1,298 @@
+//! Which jobs share a call.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::{AdmitRequest, AdmittedCall, CallId, ClaimedRefresh, Open, Tx};
+use crate::budget::{Pricing, Usage};
+use crate::model::{BatchKey, EndpointName, JobId, ResourceKey};
+use crate::store::{StoreError, finish, seconds};
+
+/// Why a job fails whose endpoint or parameters this configuration does not know.
+pub(super) const UNKNOWN: &str =
+    "unknown_endpoint: the configuration has no endpoint for this resource any more";
+
+/// Why a job fails that no window can ever hold.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "too_expensive: a call costs up to {price} {unit}, the limit {name} allows {cap}",
+    unit = .usage.unit.as_str(), name = .usage.name, cap = .usage.cap
+)]
+pub(super) struct TooExpensive {
+    pub(super) price: u32,
+    pub(super) usage: Usage,
+}
+
+/// Jobs that were claimed together.
+pub(super) struct Claimed {
+    pub(super) jobs: Vec<ClaimedRefresh>,
+    pub(super) token: Uuid,
+    pub(super) class: &'static str,
+    /// Jobs that needed no call, because a newer answer than they want is there.
+    pub(super) satisfied: usize,
+}
+
+/// The batch of the job whose turn it is. Locks nothing: the claim does.
+pub(super) async fn head(
+    tx: &mut Tx<'_>,
+    request: &AdmitRequest<'_>,
+    skipped: &[EndpointName],
+    within: Option<&[EndpointName]>,
+) -> Result<Option<BatchKey>, StoreError> {
+    let lane = request.provider.as_str();
+    if skipped.is_empty() && within.is_none() {
+        let key = match request.by_age {
+            false => {
+                sqlx::query_scalar!(
+                    r#"
+                    -- name: admit_head
+                    select batch_key as "key!" from larder.jobs
+                    where lane = $1 and status = 'pending' and run_at <= clock_timestamp()
+                    order by priority, run_at, id
+                    limit 1
+                    "#,
+                    lane,
+                )
+                .fetch_optional(&mut **tx)
+                .await?
+            }
+            true => {
+                sqlx::query_scalar!(
+                    r#"
+                    -- name: admit_head_by_age
+                    select batch_key as "key!" from larder.jobs
+                    where lane = $1 and status = 'pending' and run_at <= clock_timestamp()
+                    order by run_at
+                    limit 1
+                    "#,
+                    lane,
+                )
+                .fetch_optional(&mut **tx)
+                .await?
+            }
+        };
+        return Ok(key.map(BatchKey));
+    }
+    let names = |endpoints: &[EndpointName]| -> Vec<String> {
+        endpoints.iter().map(ToString::to_string).collect()
+    };
+    let within = within.map(names);
+    let key = sqlx::query_scalar!(
+        r#"
+        -- name: admit_head_of
+        select batch_key as "key!" from larder.jobs
+        where lane = $1 and status = 'pending' and run_at <= clock_timestamp()
+          and endpoint <> all($2)
+          and ($3::text[] is null or endpoint = any($3))
+        order by priority, run_at, id
+        limit 1
+        "#,
+        lane,
+        &names(skipped),
+        within.as_deref(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(key.map(BatchKey))
+}
+
+/// Claims up to `most` due jobs of a batch, and ends those that need no call.
+pub(super) async fn claim(
+    tx: &mut Tx<'_>,
+    request: &AdmitRequest<'_>,
+    batch: &BatchKey,
+    most: usize,
+) -> Result<Claimed, StoreError> {
+    let token = Uuid::new_v4();
+    let rows = sqlx::query!(
+        r#"
+        -- name: admit_claim
+        update larder.jobs
+        set status = 'running',
+            attempt = attempt + 1,
+            started_at = clock_timestamp(),
+            lease_token = $3,
+            leased_by = $4,
+            leased_until = clock_timestamp() + make_interval(secs => $5)
+        -- An array, not a join: a join with the locking scan can become a hash join
+        -- that reads the whole table.
+        where id = any(array(
+            select id from larder.jobs
+            where lane = $1 and batch_key = $2 and status = 'pending' and run_at <= clock_timestamp()
+            order by priority, run_at, id
+            limit $6
+            for update skip locked
+        ))
+        returning id, resource_key as "key!", item, attempt, max_attempts, class, priority,
+            exists (select from larder.entries e
+                    where e.resource_key = jobs.resource_key
+                      and e.requested_at > jobs.satisfied_after) as "satisfied!"
+        "#,
+        request.provider.as_str(),
+        batch.as_str(),
+        token,
+        request.worker,
+        seconds(request.lease),
+        i64::try_from(most).unwrap_or(i64::MAX),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let satisfied: Vec<Uuid> = rows
+        .iter()
+        .filter(|row| row.satisfied)
+        .map(|row| row.id)
+        .collect();
+    finish::complete_in(tx, &satisfied).await?;
+    let class = rows
+        .iter()
+        .filter(|row| !row.satisfied)
+        .min_by_key(|row| row.priority)
+        .map_or("planned", |row| match row.class.as_str() {
+            "reader" => "reader",
+            "operator" => "operator",
+            _ => "planned",
+        });
+    Ok(Claimed {
+        token,
+        class,
+        satisfied: satisfied.len(),
+        jobs: rows
+            .into_iter()
+            .filter(|row| !row.satisfied)
+            .map(|row| ClaimedRefresh {
+                id: JobId(row.id),
+                resource_key: ResourceKey(row.key),
+                item: row.item,
+                attempt: row.attempt,
+                max_attempts: row.max_attempts,
+            })
+            .collect(),
+    })
+}
+
+/// Fills the call up to what costs nothing extra, and writes its reservation.
+pub(super) async fn reserve(
+    tx: &mut Tx<'_>,
+    request: &AdmitRequest<'_>,
+    pricing: &dyn Pricing,
+    open: &Open,
+    endpoint: EndpointName,
+    batch: BatchKey,
+    claimed: Claimed,
+) -> Result<AdmittedCall, StoreError> {
+    let mut jobs = claimed.jobs;
+    let room = pricing
+        .items_for_same_cost(&batch, jobs.len())
+        .saturating_sub(jobs.len());
+    if room > 0 {
+        jobs.extend(ride_along(tx, request, &batch, claimed.token, room).await?);
+    }
+    let reserved_credits = open
+        .price(pricing, &batch, &endpoint, jobs.len())
+        .unwrap_or(u32::MAX);
+    let id = sqlx::query_scalar!(
+        r#"
+        -- name: admit_reserve
+        insert into larder.api_calls (
+            provider, endpoint, batch_key, class, items, lease_token, worker, key_id,
+            reserved_at, reserved_credits, leased_until
+        )
+        values ($1, $2, $3, $4, $5, $6, $7, $8,
+                clock_timestamp(), $9, clock_timestamp() + make_interval(secs => $10))
+        returning id
+        "#,
+        request.provider.as_str(),
+        endpoint.as_str(),
+        batch.as_str(),
+        claimed.class,
+        i32::try_from(jobs.len()).unwrap_or(i32::MAX),
+        claimed.token,
+        request.worker,
+        request.key_id,
+        i32::try_from(reserved_credits).unwrap_or(i32::MAX),
+        seconds(request.lease),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(AdmittedCall {
+        id: CallId(id),
+        lease_token: claimed.token,
+        endpoint,
+        batch_key: batch,
+        jobs,
+        reserved_credits,
+    })
+}
+
+/// Makes the soonest-due resources of the batch that have no job into running jobs.
+///
+/// They are jobs like any other, so that the unique index keeps to one live refresh of a
+/// resource, and a rescue finds them.
+async fn ride_along(
+    tx: &mut Tx<'_>,
+    request: &AdmitRequest<'_>,
+    batch: &BatchKey,
+    token: Uuid,
+    room: usize,
+) -> Result<Vec<ClaimedRefresh>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        -- name: admit_ride_along
+        with riders as materialized (
+            select r.resource_key, r.item, r.endpoint, r.fetched_at, l.max_attempts
+            from larder.resources r
+            join larder.lanes l on l.lane = r.provider
+            where r.provider = $1 and r.batch_key = $2 and r.tracked
+              and not exists (select from larder.jobs j
+                              where j.resource_key = r.resource_key and j.kind = 'refresh')
+            order by r.next_refresh_at
+            limit $6
+            for update of r skip locked
+        )
+        insert into larder.jobs (
+            id, lane, kind, endpoint, resource_key, batch_key, item, class, priority, status,
+            satisfied_after, attempt, max_attempts, started_at, lease_token, leased_by, leased_until
+        )
+        select larder.uuid_v7(), $1, 'refresh', endpoint, resource_key, $2, item, 'planned', 20,
+               'running', coalesce(fetched_at, '-infinity'), 1, max_attempts, clock_timestamp(),
+               $3, $4, clock_timestamp() + make_interval(secs => $5)
+        from riders
+        order by resource_key
+        on conflict (resource_key) where kind = 'refresh' do nothing
+        returning id, resource_key as "key!", item, max_attempts
+        "#,
+        request.provider.as_str(),
+        batch.as_str(),
+        token,
+        request.worker,
+        seconds(request.lease),
+        i64::try_from(room).unwrap_or(i64::MAX),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ClaimedRefresh {
+            id: JobId(row.id),
+            resource_key: ResourceKey(row.key),
+            item: row.item,
+            attempt: 1,
+            max_attempts: row.max_attempts,
+        })
+        .collect())
+}
+
+/// Fails the due jobs of a batch that no call can ever answer; answers how many.
+pub(super) async fn fail(
+    tx: &mut Tx<'_>,
+    request: &AdmitRequest<'_>,
+    batch: &BatchKey,
+    why: &str,
+) -> Result<usize, StoreError> {
+    let claimed = claim(tx, request, batch, 1000).await?;
+    let ids: HashSet<Uuid> = claimed.jobs.iter().map(|job| job.id.0).collect();
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    finish::fail_in(tx, &ids, &vec![why.to_owned(); ids.len()]).await?;
+    Ok(ids.len() + claimed.satisfied)
+}

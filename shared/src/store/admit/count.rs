@@ -1,0 +1,215 @@
+//! Locks a provider, and counts what stands against it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Tx;
+use crate::budget::{Unit, Usage};
+use crate::model::{EndpointName, ProviderName};
+use crate::store::StoreError;
+
+/// A lane that is ours alone until the transaction ends.
+pub(super) struct LockedLane {
+    /// Whether its limits block.
+    pub(super) enforce: bool,
+}
+
+/// What was counted under the lock.
+pub(super) struct Counted {
+    pub(super) usages: Vec<Usage>,
+    pub(super) endpoints: Endpoints,
+    /// Calls that may start now, after the lane was closed for trouble.
+    pub(super) slow_start: Option<usize>,
+    /// Settled calls that are not yet in the totals.
+    pub(super) unfolded: i64,
+}
+
+/// What has been learnt of the endpoints, and their calls in flight.
+#[derive(Default)]
+pub(super) struct Endpoints {
+    known: HashMap<EndpointName, Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    surcharge: u32,
+    confirmed: bool,
+    in_flight: i64,
+}
+
+impl Endpoints {
+    /// Credits that the provider charged beyond the rule before.
+    pub(super) fn surcharge(&self, endpoint: &EndpointName) -> u32 {
+        self.known.get(endpoint).map_or(0, |known| known.surcharge)
+    }
+
+    /// Whether a call is in flight that has yet to confirm the endpoint's price.
+    pub(super) fn must_wait(&self, endpoint: &EndpointName) -> bool {
+        self.known
+            .get(endpoint)
+            .is_some_and(|known| !known.confirmed && known.in_flight > 0)
+    }
+
+    /// Notes that a call is on its way.
+    pub(super) fn started(&mut self, endpoint: &EndpointName) {
+        self.known.entry(endpoint.clone()).or_default().in_flight += 1;
+    }
+}
+
+/// Takes the provider's lock; `None` if its lane is closed or gone.
+pub(super) async fn lock(
+    tx: &mut Tx<'_>,
+    provider: &ProviderName,
+) -> Result<Option<LockedLane>, StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: admit_settings
+        select set_config('synchronous_commit', 'on', true) as durable,
+               set_config('lock_timeout', '5s', true) as patience
+        "#
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let lane = sqlx::query!(
+        r#"
+        -- name: admit_lock_lane
+        select mode = 'enforce' as "enforce!", closed_until > clock_timestamp() as closed
+        from larder.lanes
+        where lane = $1 and is_provider and removed_at is null
+        for no key update
+        "#,
+        provider.as_str(),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(lane) = lane.filter(|lane| lane.closed != Some(true)) else {
+        return Ok(None);
+    };
+    sqlx::query!(
+        r#"
+        -- name: admit_lock_limits
+        select id from larder.limits
+        where provider = $1 and removed_at is null
+        order by id
+        for no key update
+        "#,
+        provider.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(Some(LockedLane {
+        enforce: lane.enforce,
+    }))
+}
+
+/// Counts. The caller holds the lock, which was taken in an earlier statement.
+pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Counted, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        -- name: admit_count
+        select u.limit_id as "limit_id!", u.name as "name!", u.unit as "unit!", u.cap as "cap!",
+               u.soft as "soft!", extract(epoch from u.width)::float8 as width, u.ends_at,
+               u.spent as "spent!", u.reserved as "reserved!"
+        from (select clock_timestamp() as now) t
+        cross join lateral larder.limit_usage($1, t.now) u
+        order by u.limit_id, u.starts_at
+        "#,
+        provider.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let usages = rows
+        .into_iter()
+        .map(|row| Usage {
+            limit_id: row.limit_id,
+            name: row.name,
+            unit: match row.unit.as_str() {
+                "requests" => Unit::Requests,
+                _ => Unit::Credits,
+            },
+            cap: row.cap,
+            soft: row.soft,
+            rolling: row.width.map(Duration::from_secs_f64),
+            ends_at: row.ends_at,
+            spent: row.spent,
+            reserved: row.reserved,
+        })
+        .collect();
+    let state = sqlx::query!(
+        r#"
+        -- name: admit_state
+        select
+            (select count(*) from larder.api_calls
+             where provider = $1 and (settled_at is null or needs_fold) and needs_fold) as "unfolded!",
+            (select count(*) from larder.api_calls
+             where provider = $1 and (settled_at is null or needs_fold) and settled_at is null)
+                as "in_flight!",
+            -- Calls that went well since the lane opened again: each doubles what may start.
+            case when l.closed_reason is not null and l.closed_reason not like 'budget:%' then (
+                select count(*) from (
+                    select from larder.api_calls c
+                    where c.provider = $1 and c.settled_at is not null
+                      and c.end_at >= l.closed_until and c.reserved_at >= l.closed_until
+                      and c.outcome = 'ok'
+                    limit 5
+                ) well
+            ) end as went_well
+        from larder.lanes l
+        where l.lane = $1
+        "#,
+        provider.as_str(),
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    let known = sqlx::query!(
+        r#"
+        -- name: admit_endpoints
+        select coalesce(e.endpoint, c.endpoint) as "endpoint!", coalesce(e.surcharge, 0) as "surcharge!",
+               e.confirmed_at is not null as "confirmed!", coalesce(c.in_flight, 0) as "in_flight!"
+        from (select * from larder.endpoints where provider = $1) e
+        full join (
+            select endpoint, count(*) as in_flight from larder.api_calls
+            where provider = $1 and (settled_at is null or needs_fold) and settled_at is null
+            group by endpoint
+        ) c using (endpoint)
+        "#,
+        provider.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let known = known
+        .into_iter()
+        .filter_map(|row| {
+            let known = Known {
+                surcharge: u32::try_from(row.surcharge).unwrap_or(0),
+                confirmed: row.confirmed,
+                in_flight: row.in_flight,
+            };
+            Some((row.endpoint.parse().ok()?, known))
+        })
+        .collect();
+    let slow_start = state.went_well.filter(|well| *well < 5).map(|well| {
+        let allowed = 1_i64 << well;
+        usize::try_from((allowed - state.in_flight).max(0)).unwrap_or(0)
+    });
+    Ok(Counted {
+        usages,
+        endpoints: Endpoints { known },
+        slow_start,
+        unfolded: state.unfolded,
+    })
+}
+
+/// Moves settled calls into the totals of their windows.
+pub(super) async fn fold(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: admit_fold
+        select larder.fold($1)
+        "#,
+        provider.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Reads the cache.
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+
+use super::{Store, StoreError};
+use crate::model::ResourceKey;
+
+/// An answer as it stands in the cache.
+#[derive(Debug, Clone)]
+pub struct CachedEntry {
+    /// Whose answer it is.
+    pub resource_key: ResourceKey,
+    /// The answer as the provider wrote it.
+    pub body: Box<RawValue>,
+    /// The reply around it.
+    pub envelope: Option<Box<RawValue>>,
+    /// When it came.
+    pub fetched_at: DateTime<Utc>,
+    /// How old it is, by the database's clock, in seconds.
+    pub age_secs: f64,
+    /// For how long it is still fresh, in seconds; negative when overdue.
+    pub ttl_secs: f64,
+}
+
+impl Store {
+    /// The entries of `keys` that exist, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn entries(&self, keys: &[ResourceKey]) -> Result<Vec<CachedEntry>, StoreError> {
+        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        let rows = sqlx::query!(
+            r#"
+            -- name: entries
+            select e.resource_key, e.body as "body: Json<Box<RawValue>>",
+                   e.envelope as "envelope: Json<Box<RawValue>>", e.fetched_at,
+                   extract(epoch from t.now - e.fetched_at)::float8 as "age_secs!",
+                   extract(epoch from e.fresh_until - t.now)::float8 as "ttl_secs!"
+            from larder.entries e
+            cross join (select clock_timestamp() as now) t
+            where e.resource_key = any($1)
+            "#,
+            &keys,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| CachedEntry {
+                resource_key: ResourceKey(row.resource_key),
+                body: row.body.0,
+                envelope: row.envelope.map(|envelope| envelope.0),
+                fetched_at: row.fetched_at,
+                age_secs: row.age_secs,
+                ttl_secs: row.ttl_secs,
+            })
+            .collect())
+    }
+
+    /// How the newest ended job of each of `keys` failed, for readers that wait: pairs of
+    /// key and error, for those that have no live job any more and no entry.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn failed_refreshes(
+        &self,
+        ids: &[crate::model::JobId],
+    ) -> Result<Vec<(ResourceKey, String)>, StoreError> {
+        let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows = sqlx::query!(
+            r#"
+            -- name: failed_refreshes
+            select resource_key as "key!", errors #>> '{-1,error}' as error
+            from larder.finished_jobs
+            where id = any($1) and status in ('failed', 'cancelled') and resource_key is not null
+            "#,
+            &ids,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let error = row.error.unwrap_or_else(|| "cancelled".to_owned());
+                (ResourceKey(row.key), error)
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,262 @@
+//! Puts jobs in, one live refresh to a resource.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sqlx::postgres::PgTransaction;
+
+use super::{JobRow, Store, StoreError};
+use crate::model::{JobId, Priority, ResourceSpec};
+
+/// A job as it is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobRequest {
+    /// `refresh`, or the name of a handler.
+    pub kind: String,
+    /// What to refresh; for kind `refresh` only.
+    pub resource: Option<ResourceSpec>,
+    /// What a handler gets.
+    pub args: serde_json::Value,
+    /// Who asked: `reader` or `operator`.
+    pub class: &'static str,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// When it may run; `None` for at once.
+    pub run_at: Option<DateTime<Utc>>,
+    /// Attempts before it fails for good.
+    pub max_attempts: i32,
+    /// Only an answer that is asked for after now will do. Otherwise any answer newer
+    /// than the one in the cache will.
+    pub must_be_newer: bool,
+}
+
+/// What became of a [`JobRequest`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Enqueued {
+    /// The job: a new one, or the live one for the same resource.
+    pub job: JobRow,
+    /// Whether it is new.
+    pub is_new: bool,
+}
+
+impl Store {
+    /// Enqueues jobs, all or none; answers them in the order of `requests`.
+    ///
+    /// A refresh of a resource that has a live job is answered with that job, made as
+    /// urgent as the more urgent of the two. Call [`super::Notifier::notify`] after it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing is stored then.
+    pub async fn enqueue(&self, requests: &[JobRequest]) -> Result<Vec<Enqueued>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let resources: Vec<&ResourceSpec> = requests
+            .iter()
+            .filter_map(|request| request.resource.as_ref())
+            .collect();
+        super::resources::insert_missing(&mut tx, &resources, "read").await?;
+
+        // In key order, so that two requests that share keys wait for each other in one order.
+        let mut order: Vec<usize> = (0..requests.len()).collect();
+        order.sort_by_key(|&index| {
+            requests[index]
+                .resource
+                .as_ref()
+                .map(|resource| &resource.key)
+        });
+        let ids: Vec<JobId> = requests.iter().map(|_| JobId::new()).collect();
+        let mut live = insert(&mut tx, requests, &order, &ids).await?;
+        let mut found: Vec<Option<JobId>> = vec![None; requests.len()];
+        let mut is_new = vec![false; requests.len()];
+        loop {
+            for (index, id) in ids.iter().enumerate() {
+                if live.contains(&id.0) {
+                    found[index] = Some(*id);
+                    is_new[index] = true;
+                }
+            }
+            let missing: Vec<usize> = order
+                .iter()
+                .copied()
+                .filter(|&index| found[index].is_none())
+                .collect();
+            if missing.is_empty() {
+                break;
+            }
+            // A statement of its own: the insert could not see the rows that it met.
+            raise(&mut tx, requests, &missing, &mut found).await?;
+            let ended: Vec<usize> = missing
+                .into_iter()
+                .filter(|&index| found[index].is_none())
+                .collect();
+            if ended.is_empty() {
+                break;
+            }
+            // The job that was in the way ended between the two statements.
+            live = insert(&mut tx, requests, &ended, &ids).await?;
+        }
+        let found: Vec<JobId> = found.into_iter().flatten().collect();
+        let rows: HashMap<JobId, JobRow> = super::jobs::live_by_id(&mut tx, &found)
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row))
+            .collect();
+        tx.commit().await?;
+        Ok(found
+            .iter()
+            .zip(is_new)
+            .filter_map(|(id, is_new)| {
+                let job = rows.get(id)?.clone();
+                Some(Enqueued { job, is_new })
+            })
+            .collect())
+    }
+}
+
+/// Inserts the requests of `order`; answers the ids that went in.
+async fn insert(
+    tx: &mut PgTransaction<'_>,
+    requests: &[JobRequest],
+    order: &[usize],
+    ids: &[JobId],
+) -> Result<HashSet<uuid::Uuid>, StoreError> {
+    let chosen = || order.iter().map(|&index| &requests[index]);
+    let resource = |pick: fn(&ResourceSpec) -> Option<String>| -> Vec<Option<String>> {
+        chosen()
+            .map(|request| request.resource.as_ref().and_then(pick))
+            .collect()
+    };
+    let id: Vec<uuid::Uuid> = order.iter().map(|&index| ids[index].0).collect();
+    let lane: Vec<String> = chosen()
+        .map(|request| match &request.resource {
+            Some(resource) => resource.provider.to_string(),
+            None => "local".to_owned(),
+        })
+        .collect();
+    let kind: Vec<String> = chosen().map(|request| request.kind.clone()).collect();
+    let endpoint = resource(|spec| Some(spec.endpoint.to_string()));
+    let key = resource(|spec| Some(spec.key.to_string()));
+    let batch = resource(|spec| Some(spec.batch_key.to_string()));
+    let item = resource(|spec| spec.item.clone());
+    let args: Vec<serde_json::Value> = chosen().map(|request| request.args.clone()).collect();
+    let class: Vec<String> = chosen().map(|request| request.class.to_owned()).collect();
+    let priority: Vec<i16> = chosen().map(|request| request.priority.0).collect();
+    let run_at: Vec<Option<DateTime<Utc>>> = chosen().map(|request| request.run_at).collect();
+    let newer: Vec<bool> = chosen().map(|request| request.must_be_newer).collect();
+    let attempts: Vec<i32> = chosen().map(|request| request.max_attempts).collect();
+    let inserted = sqlx::query_scalar!(
+        r#"
+        -- name: enqueue
+        insert into larder.jobs (
+            id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority,
+            run_at, satisfied_after, max_attempts
+        )
+        select n.id, n.lane, n.kind, n.endpoint, n.key, n.batch_key, n.item, n.args, n.class,
+               n.priority, coalesce(n.run_at, t.now),
+               case when n.newer then t.now
+                    else coalesce((select e.requested_at from larder.entries e
+                                   where e.resource_key = n.key), '-infinity') end,
+               n.max_attempts
+        from unnest(
+            $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+            $8::jsonb[], $9::text[], $10::smallint[], $11::timestamptz[], $12::bool[], $13::int[]
+        ) with ordinality as n(
+            id, lane, kind, endpoint, key, batch_key, item, args, class, priority, run_at, newer,
+            max_attempts, nth
+        )
+        cross join (select clock_timestamp() as now) t
+        order by n.nth
+        on conflict (resource_key) where kind = 'refresh' do nothing
+        returning id
+        "#,
+        &id,
+        &lane,
+        &kind,
+        &endpoint as &[Option<String>],
+        &key as &[Option<String>],
+        &batch as &[Option<String>],
+        &item as &[Option<String>],
+        &args,
+        &class,
+        &priority,
+        &run_at as &[Option<DateTime<Utc>>],
+        &newer,
+        &attempts,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(inserted.into_iter().collect())
+}
+
+/// Finds the live jobs that stood in the way, and makes them as urgent as what was asked.
+///
+/// A row that another transaction holds is found but not raised: waiting for it here, with
+/// others already locked, is how two of us would deadlock.
+async fn raise(
+    tx: &mut PgTransaction<'_>,
+    requests: &[JobRequest],
+    missing: &[usize],
+    found: &mut [Option<JobId>],
+) -> Result<(), StoreError> {
+    let chosen = || missing.iter().map(|&index| &requests[index]);
+    let keys: Vec<String> = chosen()
+        .filter_map(|request| request.resource.as_ref().map(|spec| spec.key.to_string()))
+        .collect();
+    let priority: Vec<i16> = chosen().map(|request| request.priority.0).collect();
+    let run_at: Vec<Option<DateTime<Utc>>> = chosen().map(|request| request.run_at).collect();
+    let newer: Vec<bool> = chosen().map(|request| request.must_be_newer).collect();
+    let rows = sqlx::query!(
+        r#"
+        -- name: enqueue_find
+        select id, resource_key as "key!" from larder.jobs
+        where resource_key = any($1) and kind = 'refresh'
+        "#,
+        &keys,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let live: HashMap<&str, JobId> = rows
+        .iter()
+        .map(|row| (row.key.as_str(), JobId(row.id)))
+        .collect();
+    for &index in missing {
+        let key = requests[index]
+            .resource
+            .as_ref()
+            .map(|spec| spec.key.as_str());
+        found[index] = key.and_then(|key| live.get(key).copied());
+    }
+    sqlx::query!(
+        r#"
+        -- name: enqueue_raise
+        with asked as (
+            select key, min(priority) as priority, min(coalesce(run_at, clock_timestamp())) as run_at,
+                   bool_or(newer) as newer
+            from unnest($1::text[], $2::smallint[], $3::timestamptz[], $4::bool[])
+                as a(key, priority, run_at, newer)
+            group by key
+        ),
+        free as materialized (
+            select j.id, a.priority, a.run_at, a.newer
+            from asked a
+            join larder.jobs j on j.resource_key = a.key and j.kind = 'refresh'
+            where j.priority > a.priority or a.newer or (j.status = 'pending' and j.run_at > a.run_at)
+            order by j.id
+            for update of j skip locked
+        )
+        update larder.jobs j
+        set priority = least(j.priority, f.priority),
+            run_at = case j.status when 'pending' then least(j.run_at, f.run_at) else j.run_at end,
+            satisfied_after = case when f.newer then clock_timestamp() else j.satisfied_after end
+        from free f
+        where j.id = f.id
+        "#,
+        &keys,
+        &priority,
+        &run_at as &[Option<DateTime<Utc>>],
+        &newer,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! What can go wrong between Larder and its database.
+
+use crate::model::JobId;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The URL cannot be read. It is not repeated: it may hold a password.
+    #[error("DATABASE_URL is not a Postgres URL (postgres://user:password@host:port/database)")]
+    BadUrl,
+
+    /// The database takes no writes: a standby, or set read-only.
+    #[error("the database is read-only")]
+    ReadOnly,
+
+    /// The schema was made by a later release.
+    #[error(
+        "the database has migration {version}, which this release of Larder does not know: \
+         install the newer release that made it, or restore an older database"
+    )]
+    TooNew {
+        /// Number of the first migration that is not known.
+        version: i64,
+    },
+
+    /// The schema is missing, or was made by an earlier release.
+    #[error("the database has not been migrated to this release: run `larder init`")]
+    NotMigrated,
+
+    /// A migration failed, or an applied one has been changed since.
+    #[error("the database could not be migrated")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+
+    /// No job has this id.
+    #[error("there is no job {0}")]
+    NoJob(JobId),
+
+    /// The job is not in a state that allows what was asked.
+    #[error("job {id} is {status}")]
+    WrongStatus {
+        /// Which job.
+        id: JobId,
+        /// Its status as people write it.
+        status: &'static str,
+    },
+
+    /// Anything that the driver or the server reports.
+    #[error("the database did not do what was asked")]
+    Database(#[from] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether trying the same again may help.
+    ///
+    /// Connection trouble, a timeout, a deadlock and a serialization failure pass;
+    /// a value that the database refuses does not.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::ReadOnly => true,
+            Self::Database(sqlx::Error::Database(error)) => match error.code() {
+                // Data exceptions and violated constraints: the same values fail again.
+                Some(code) => !(code.starts_with("22") || code.starts_with("23")),
+                None => true,
+            },
+            Self::Database(
+                sqlx::Error::Encode(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. },
+            ) => false,
+            Self::Database(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The error with its causes on one line, without the URL or any value of a row.
+    pub fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.contains(&cause_text) {
+                text.push_str(": ");
+                text.push_str(&cause_text);
+            }
+            source = cause.source();
+        }
+        text
+    }
+}

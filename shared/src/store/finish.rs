@@ -1,0 +1,253 @@
+//! Ends jobs, or lets them wait again.
+//!
+//! Finishing moves the row to `larder.finished_jobs`. The functions that take a
+//! transaction trust their caller to hold the rows; [`Store::finish`] is for handlers'
+//! jobs, and is fenced by each job's lease token.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgTransaction;
+use uuid::Uuid;
+
+use super::{Store, StoreError, seconds};
+use crate::model::JobId;
+
+/// How a handler's job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum JobEnd {
+    /// It did what it was for.
+    Done,
+    /// Try again after a while; fails if no attempt is left.
+    Retry {
+        /// How long from now.
+        after: Duration,
+        /// What went wrong, in words.
+        error: String,
+    },
+    /// It cannot succeed.
+    Fail {
+        /// Why, in words.
+        error: String,
+    },
+    /// It was not started: it waits again, and the attempt is given back.
+    Release,
+}
+
+/// A job that a handler is through with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobOutcome {
+    /// Which job.
+    pub id: JobId,
+    /// What it is held under.
+    pub lease_token: Uuid,
+    /// How it ended.
+    pub end: JobEnd,
+}
+
+impl Store {
+    /// Records how handlers' jobs ended, all in one durable transaction; answers the ids
+    /// of those that were still ours. The others' results are discarded.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing was recorded then.
+    pub async fn finish(&self, outcomes: &[JobOutcome]) -> Result<Vec<JobId>, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let ids: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.id.0).collect();
+        let tokens: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.lease_token).collect();
+        let held = sqlx::query!(
+            r#"
+            -- name: finish_held
+            select j.id, j.attempt >= j.max_attempts as "last_attempt!", j.cancel_requested
+            from larder.jobs j
+            join unnest($1::uuid[], $2::uuid[]) as o(id, token) on o.id = j.id
+            where j.id = any($1) and j.lease_token = o.token and j.status = 'running'
+            order by j.id
+            for update of j
+            "#,
+            &ids,
+            &tokens,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let held: std::collections::HashMap<Uuid, (bool, bool)> = held
+            .into_iter()
+            .map(|row| (row.id, (row.last_attempt, row.cancel_requested)))
+            .collect();
+        let mut done = Vec::new();
+        let mut release = Vec::new();
+        let mut cancel = Vec::new();
+        let (mut failed, mut failed_why) = (Vec::new(), Vec::new());
+        let (mut retry, mut retry_why, mut retry_after) = (Vec::new(), Vec::new(), Vec::new());
+        for outcome in outcomes {
+            let Some(&(last_attempt, cancel_requested)) = held.get(&outcome.id.0) else {
+                continue;
+            };
+            match &outcome.end {
+                JobEnd::Done => done.push(outcome.id.0),
+                _ if cancel_requested => cancel.push(outcome.id.0),
+                JobEnd::Release => release.push(outcome.id.0),
+                JobEnd::Retry { after, error } if !last_attempt => {
+                    retry.push(outcome.id.0);
+                    retry_why.push(error.clone());
+                    retry_after.push(seconds(*after));
+                }
+                JobEnd::Retry { error, .. } | JobEnd::Fail { error } => {
+                    failed.push(outcome.id.0);
+                    failed_why.push(error.clone());
+                }
+            }
+        }
+        complete_in(&mut tx, &done).await?;
+        fail_in(&mut tx, &failed, &failed_why).await?;
+        cancel_in(&mut tx, &cancel).await?;
+        release_in(&mut tx, &release).await?;
+        retry_in(&mut tx, &retry, &retry_why, &retry_after).await?;
+        tx.commit().await?;
+        Ok(held.into_keys().map(JobId).collect())
+    }
+}
+
+/// Ends jobs as completed.
+pub(super) async fn complete_in(
+    tx: &mut PgTransaction<'_>,
+    ids: &[Uuid],
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        -- name: complete
+        with ended as (
+            delete from larder.jobs where id = any($1) returning *
+        )
+        insert into larder.finished_jobs (
+            id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority, status,
+            run_at, attempt, max_attempts, rescues, call_id, errors, created_at, started_at, completed_at
+        )
+        select id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority,
+               'completed', run_at, attempt, max_attempts, rescues, call_id, errors, created_at,
+               started_at, clock_timestamp()
+        from ended
+        "#,
+        ids,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends jobs as failed, each with its error.
+pub(super) async fn fail_in(
+    tx: &mut PgTransaction<'_>,
+    ids: &[Uuid],
+    errors: &[String],
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        -- name: fail
+        with why as (
+            select * from unnest($1::uuid[], $2::text[]) as w(id, error)
+        ),
+        ended as (
+            delete from larder.jobs where id = any($1) returning *
+        )
+        insert into larder.finished_jobs (
+            id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority, status,
+            run_at, attempt, max_attempts, rescues, call_id, errors, created_at, started_at, completed_at
+        )
+        select id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority,
+               'failed', run_at, attempt, max_attempts, rescues, call_id,
+               errors || jsonb_build_object('attempt', attempt, 'at', clock_timestamp(), 'error', error),
+               created_at, started_at, clock_timestamp()
+        from ended join why using (id)
+        "#,
+        ids,
+        errors,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Ends jobs as cancelled.
+pub(super) async fn cancel_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        -- name: cancel
+        with ended as (
+            delete from larder.jobs where id = any($1) returning *
+        )
+        insert into larder.finished_jobs (
+            id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority, status,
+            run_at, attempt, max_attempts, rescues, call_id, errors, created_at, started_at, completed_at
+        )
+        select id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority,
+               'cancelled', run_at, attempt, max_attempts, rescues, call_id, errors, created_at,
+               started_at, clock_timestamp()
+        from ended
+        "#,
+        ids,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Lets jobs wait again as if they had not been claimed.
+pub(super) async fn release_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        -- name: release
+        update larder.jobs
+        set status = 'pending', attempt = attempt - 1, lease_token = null, leased_by = null,
+            leased_until = null, call_id = null
+        where id = any($1)
+        "#,
+        ids,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Lets jobs wait for their next attempt, each with the error of this one.
+pub(super) async fn retry_in(
+    tx: &mut PgTransaction<'_>,
+    ids: &[Uuid],
+    errors: &[String],
+    after_secs: &[f64],
+) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        -- name: retry_later
+        update larder.jobs j
+        set status = 'pending', lease_token = null, leased_by = null, leased_until = null,
+            call_id = null,
+            run_at = clock_timestamp() + make_interval(secs => w.after),
+            errors = j.errors
+                || jsonb_build_object('attempt', j.attempt, 'at', clock_timestamp(), 'error', w.error)
+        from unnest($1::uuid[], $2::text[], $3::float8[]) as w(id, error, after)
+        where j.id = any($1) and j.id = w.id
+        "#,
+        ids,
+        errors,
+        after_secs,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

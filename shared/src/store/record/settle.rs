@@ -1,0 +1,191 @@
+//! Replaces a reservation by its cost.
+
+use sqlx::postgres::PgTransaction;
+
+use super::{CallRecord, CloseUntil, LaneClose, Settlement};
+use crate::store::{StoreError, seconds};
+
+/// What settling came to.
+pub(super) struct Settled {
+    /// Whether this was the first settlement of the call.
+    pub(super) first: bool,
+    /// Credits charged beyond the reservation.
+    pub(super) drift: u32,
+}
+
+/// Settles the call's ledger row, once; a row that lapsed takes the real cost late.
+pub(super) async fn settle(
+    tx: &mut PgTransaction<'_>,
+    record: &CallRecord,
+) -> Result<Settled, StoreError> {
+    let (credits, requests, gave_up) = match record.settlement {
+        Settlement::Answered { credits } => (Some(to_i32(credits)), 1_i16, false),
+        Settlement::GaveUp => (None, 1, true),
+        Settlement::NotSent => (Some(0), 0, false),
+    };
+    let row = sqlx::query!(
+        r#"
+        -- name: settle
+        update larder.api_calls c
+        set settled_at = clock_timestamp(),
+            -- The end of a call that lapsed was set when it did, and only moves later.
+            end_at = greatest(c.end_at, clock_timestamp() + case when $4 then l.max_transit
+                                                                 else interval '0' end),
+            credits = coalesce($2, c.reserved_credits),
+            requests = $3,
+            outcome = $5,
+            http_status = $6,
+            duration = make_interval(secs => $7),
+            needs_fold = true
+        from larder.lanes l
+        where c.id = $1 and l.lane = c.provider and (c.settled_at is null or c.outcome = 'lapsed')
+        returning c.credits as "credits!", c.reserved_credits
+        "#,
+        record.call.0,
+        credits,
+        requests,
+        gave_up,
+        record.outcome,
+        record
+            .http_status
+            .and_then(|status| i16::try_from(status).ok()),
+        seconds(record.duration),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let Some(row) = row else {
+        return Ok(Settled {
+            first: false,
+            drift: 0,
+        });
+    };
+    let drift = u32::try_from(row.credits - row.reserved_credits).unwrap_or(0);
+    if drift > 0 {
+        raise_price(tx, record, drift).await?;
+    } else if matches!(record.settlement, Settlement::Answered { .. }) {
+        confirm_price(tx, record).await?;
+    }
+    Ok(Settled { first: true, drift })
+}
+
+/// The provider charged more than was reserved: later reservations set more aside, those
+/// in flight are raised, and the endpoint runs one call at a time until a reply agrees.
+async fn raise_price(
+    tx: &mut PgTransaction<'_>,
+    record: &CallRecord,
+    drift: u32,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: raise_price
+        insert into larder.endpoints as e (provider, endpoint, surcharge)
+        values ($1, $2, $3)
+        on conflict (provider, endpoint) do update
+        set surcharge = e.surcharge + excluded.surcharge, confirmed_at = null
+        "#,
+        record.provider.as_str(),
+        record.endpoint.as_str(),
+        to_i32(drift),
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        r#"
+        -- name: raise_reservations
+        with open as materialized (
+            select id from larder.api_calls
+            where provider = $1 and endpoint = $2
+              and (settled_at is null or needs_fold) and settled_at is null
+            order by id
+            -- A row that is locked is being settled, and needs no raise.
+            for update skip locked
+        )
+        update larder.api_calls set reserved_credits = reserved_credits + $3
+        where id in (select id from open)
+        "#,
+        record.provider.as_str(),
+        record.endpoint.as_str(),
+        to_i32(drift),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// A reply agreed with its reservation. Writes only the first time.
+async fn confirm_price(tx: &mut PgTransaction<'_>, record: &CallRecord) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: confirm_price
+        insert into larder.endpoints as e (provider, endpoint, confirmed_at)
+        select $1, $2, clock_timestamp()
+        where not exists (select from larder.endpoints
+                          where provider = $1 and endpoint = $2 and confirmed_at is not null)
+        on conflict (provider, endpoint) do update set confirmed_at = excluded.confirmed_at
+        where e.confirmed_at is null
+        "#,
+        record.provider.as_str(),
+        record.endpoint.as_str(),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Closes the lane, unless the answer belongs to an earlier key. Only ever later.
+pub(super) async fn close_lane(
+    tx: &mut PgTransaction<'_>,
+    record: &CallRecord,
+    close: &LaneClose,
+) -> Result<(), StoreError> {
+    let (period, time) = match close.until {
+        CloseUntil::For(time) => (None, Some(seconds(time))),
+        CloseUntil::Minute => (Some("minute"), None),
+        CloseUntil::Day => (Some("day"), None),
+        CloseUntil::Month => (Some("month"), None),
+        CloseUntil::Operator => (None, None),
+    };
+    sqlx::query!(
+        r#"
+        -- name: close_lane_for
+        update larder.lanes l
+        set closed_until = greatest(l.closed_until, coalesce(
+                clock_timestamp() + make_interval(secs => $4),
+                clock_timestamp() + make_interval(secs => $5),
+                (
+                    select w.ends_at + l.reset_grace
+                    from (select 1) one
+                    left join larder.limits m
+                        on m.provider = l.lane and m.kind = 'calendar' and m.period = $6
+                       and m.removed_at is null
+                    cross join lateral larder.window_at(
+                        $6, coalesce(m.zone, 'UTC'), coalesce(m.anchor_day, 1::smallint),
+                        coalesce(m.anchor_time, time '00:00'), clock_timestamp()
+                    ) w
+                    where $6::text is not null
+                    order by w.ends_at desc
+                    limit 1
+                ),
+                'infinity'
+            )),
+            closed_reason = $2,
+            closed_at = clock_timestamp()
+        where l.lane = $1
+          and exists (select from larder.api_calls c
+                      where c.id = $3 and c.key_id is not distinct from l.key_id)
+        "#,
+        record.provider.as_str(),
+        close.reason,
+        record.call.0,
+        close.retry_after.map(seconds),
+        time,
+        period,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn to_i32(credits: u32) -> i32 {
+    i32::try_from(credits).unwrap_or(i32::MAX)
+}

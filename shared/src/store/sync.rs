@@ -1,0 +1,313 @@
+//! Brings what the configuration says into rows.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgTransaction;
+
+use super::{Store, StoreError, seconds};
+use crate::budget::{LaneSpec, LimitSpec, LimitWindow};
+use crate::model::{ProviderName, ResourceSpec};
+
+/// A resource that the configuration wants refreshed ahead of need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackSpec {
+    /// Which resource.
+    pub resource: ResourceSpec,
+    /// Name of the group that it stands in.
+    pub group: String,
+    /// Longest time from one refresh to the next.
+    pub every: Duration,
+}
+
+impl Store {
+    /// Makes lanes, limits and tracked resources what the configuration says, in one
+    /// transaction.
+    ///
+    /// Doing it twice changes nothing, so that any number of processes may do it at
+    /// start. A lane, limit or resource that is missing is retired, and keeps its
+    /// history and its entry. A raised cap, or a new key, opens the lane at once.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing is changed then.
+    pub async fn sync(&self, lanes: &[LaneSpec], tracked: &[TrackSpec]) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        // Locks in one order: lanes by name, then limits by id, then resources by key.
+        let mut lanes: Vec<&LaneSpec> = lanes.iter().collect();
+        lanes.sort_by(|a, b| a.provider.cmp(&b.provider));
+        for lane in &lanes {
+            sync_lane(&mut tx, lane).await?;
+            for limit in &lane.limits {
+                sync_limit(&mut tx, &lane.provider, limit).await?;
+            }
+        }
+        retire_missing(&mut tx, &lanes).await?;
+        sync_resources(&mut tx, tracked).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: sync_lane
+        insert into larder.lanes as l (
+            lane, is_provider, key_id, reset_grace, max_freeze, max_transit, mode, max_attempts
+        )
+        values (
+            $1, true, $2, make_interval(secs => $3), make_interval(secs => $4),
+            make_interval(secs => $5), $6, $7
+        )
+        on conflict (lane) do update set
+            key_id = excluded.key_id,
+            reset_grace = excluded.reset_grace,
+            max_freeze = excluded.max_freeze,
+            max_transit = excluded.max_transit,
+            mode = excluded.mode,
+            max_attempts = excluded.max_attempts,
+            removed_at = null,
+            -- A new key opens what the old one closed; slowly, so until now and not null.
+            closed_until = case when l.key_id is distinct from excluded.key_id
+                                 and l.closed_reason like 'key%'
+                                then least(l.closed_until, clock_timestamp()) else l.closed_until end
+        "#,
+        lane.provider.as_str(),
+        lane.key_id,
+        seconds(lane.reset_grace),
+        seconds(lane.max_freeze),
+        seconds(lane.max_transit),
+        lane.mode.as_str(),
+        i32::try_from(lane.max_attempts).unwrap_or(i32::MAX),
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn sync_limit(
+    tx: &mut PgTransaction<'_>,
+    provider: &ProviderName,
+    limit: &LimitSpec,
+) -> Result<(), StoreError> {
+    let (kind, width, period, zone, day, time) = match &limit.window {
+        LimitWindow::Rolling(width) => ("rolling", Some(seconds(*width)), None, None, None, None),
+        LimitWindow::Calendar {
+            period,
+            zone,
+            anchor_day,
+            anchor_time,
+        } => (
+            "calendar",
+            None,
+            Some(period.as_str()),
+            Some(zone.as_str()),
+            Some(i16::from(*anchor_day)),
+            Some(*anchor_time),
+        ),
+        LimitWindow::Concurrency => ("concurrency", None, None, None, None, None),
+    };
+    // Settled calls go into the totals first, since a rebuild adds up those that are there.
+    sqlx::query!(
+        r#"
+        -- name: sync_fold
+        select larder.fold($1)
+        "#,
+        provider.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let before = sqlx::query!(
+        r#"
+        -- name: sync_limit_before
+        select id, cap,
+               removed_at is null
+                 and (unit, kind) = ($3, $4)
+                 and width is not distinct from make_interval(secs => $5)
+                 and (period, zone, anchor_day, anchor_time)
+                     is not distinct from ($6::text, $7::text, $8::smallint, $9::time) as "same!"
+        from larder.limits
+        where provider = $1 and name = $2
+        for update
+        "#,
+        provider.as_str(),
+        limit.name,
+        limit.unit.as_str(),
+        kind,
+        width,
+        period,
+        zone,
+        day,
+        time,
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
+    let id = sqlx::query_scalar!(
+        r#"
+        -- name: sync_limit
+        insert into larder.limits (
+            provider, name, unit, kind, cap, width, period, zone, anchor_day, anchor_time, soft
+        )
+        values ($1, $2, $3, $4, $5, make_interval(secs => $6), $7, $8, $9, $10, $11)
+        on conflict (provider, name) do update set
+            unit = excluded.unit, kind = excluded.kind, cap = excluded.cap, width = excluded.width,
+            period = excluded.period, zone = excluded.zone, anchor_day = excluded.anchor_day,
+            anchor_time = excluded.anchor_time, soft = excluded.soft, removed_at = null
+        returning id
+        "#,
+        provider.as_str(),
+        limit.name,
+        limit.unit.as_str(),
+        kind,
+        i64::from(limit.cap),
+        width,
+        period,
+        zone,
+        day,
+        time,
+        limit.soft,
+    )
+    .fetch_one(&mut **tx)
+    .await?;
+    if !before.as_ref().is_some_and(|row| row.same) {
+        sqlx::query!(
+            r#"
+            -- name: sync_rebuild
+            select larder.rebuild_windows($1)::text
+            "#,
+            id,
+        )
+        .fetch_all(&mut **tx)
+        .await?;
+    }
+    if before.is_some_and(|row| row.cap < i64::from(limit.cap) || !row.same) {
+        reopen(tx, provider, &format!("budget:{}", limit.name)).await?;
+    }
+    Ok(())
+}
+
+/// Opens a lane that was closed for `reason`, which no longer holds.
+async fn reopen(
+    tx: &mut PgTransaction<'_>,
+    provider: &ProviderName,
+    reason: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: sync_reopen
+        update larder.lanes set closed_until = null, closed_reason = null
+        where lane = $1 and closed_reason = $2
+        "#,
+        provider.as_str(),
+        reason,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn retire_missing(tx: &mut PgTransaction<'_>, lanes: &[&LaneSpec]) -> Result<(), StoreError> {
+    let providers: Vec<String> = lanes.iter().map(|lane| lane.provider.to_string()).collect();
+    let limits: Vec<String> = lanes
+        .iter()
+        .flat_map(|lane| {
+            lane.limits
+                .iter()
+                .map(|limit| format!("{}:{}", lane.provider, limit.name))
+        })
+        .collect();
+    let removed = sqlx::query!(
+        r#"
+        -- name: retire_limits
+        update larder.limits set removed_at = clock_timestamp()
+        where removed_at is null and provider || ':' || name <> all($1)
+        returning provider, name
+        "#,
+        &limits,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    for limit in removed {
+        if let Ok(provider) = limit.provider.parse() {
+            reopen(tx, &provider, &format!("budget:{}", limit.name)).await?;
+        }
+    }
+    sqlx::query!(
+        r#"
+        -- name: retire_lanes
+        update larder.lanes set removed_at = clock_timestamp()
+        where is_provider and removed_at is null and lane <> all($1)
+        "#,
+        &providers,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn sync_resources(
+    tx: &mut PgTransaction<'_>,
+    tracked: &[TrackSpec],
+) -> Result<(), StoreError> {
+    let mut tracked: Vec<&TrackSpec> = tracked.iter().collect();
+    tracked.sort_by(|a, b| a.resource.key.cmp(&b.resource.key));
+    tracked.dedup_by(|a, b| a.resource.key == b.resource.key);
+    let resources: Vec<&ResourceSpec> = tracked.iter().map(|track| &track.resource).collect();
+    super::resources::insert_missing(tx, &resources, "config").await?;
+
+    let keys: Vec<String> = tracked
+        .iter()
+        .map(|track| track.resource.key.to_string())
+        .collect();
+    let groups: Vec<String> = tracked.iter().map(|track| track.group.clone()).collect();
+    let every: Vec<f64> = tracked.iter().map(|track| seconds(track.every)).collect();
+    sqlx::query!(
+        r#"
+        -- name: sync_resources
+        with wanted as (
+            select * from unnest($1::text[], $2::text[], $3::float8[]) as w(key, tracked_group, every)
+        ),
+        locked as materialized (
+            select r.resource_key, w.tracked_group, make_interval(secs => w.every) as every
+            from wanted w
+            join larder.resources r on r.resource_key = w.key
+            where not (r.tracked and r.origin = 'config'
+                       and r.tracked_group is not distinct from w.tracked_group
+                       and r.every = make_interval(secs => w.every))
+            order by r.resource_key
+            for update of r
+        )
+        update larder.resources r
+        set tracked = true,
+            origin = 'config',
+            tracked_group = l.tracked_group,
+            next_refresh_at = coalesce(r.fetched_at + l.every, clock_timestamp()),
+            every = l.every
+        from locked l
+        where r.resource_key = l.resource_key
+        "#,
+        &keys,
+        &groups,
+        &every,
+    )
+    .execute(&mut **tx)
+    .await?;
+    sqlx::query!(
+        r#"
+        -- name: untrack_missing
+        with gone as materialized (
+            select resource_key from larder.resources
+            where tracked and origin = 'config' and resource_key <> all($1)
+            order by resource_key
+            for update
+        )
+        update larder.resources
+        set tracked = false, origin = 'read', tracked_group = null, every = null, next_refresh_at = null
+        where resource_key in (select resource_key from gone)
+        "#,
+        &keys,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Puts right what processes left behind that are no more.
+
+use super::{Store, StoreError};
+use crate::model::JobId;
+
+/// What a rescue found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rescued {
+    /// Jobs that wait again.
+    pub waiting: Vec<JobId>,
+    /// Jobs that had been rescued too often, and failed.
+    pub failed: Vec<JobId>,
+    /// Calls that nobody settled: spent as reserved.
+    pub lapsed: i64,
+}
+
+/// Rows that one rescue takes at most, so that its transaction stays short.
+const AT_MOST: i64 = 1000;
+
+impl Store {
+    /// Gives back the jobs whose lease ran out, and settles their calls as spent.
+    ///
+    /// A job that was rescued `max_rescues` times already fails: it may be what kills its
+    /// workers. A call that lapses may still be on its way, for as long as its worker may
+    /// be frozen and its request may travel; until then it occupies its limits.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing was changed then.
+    pub async fn rescue(&self, max_rescues: u32) -> Result<Rescued, StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let lapsed = sqlx::query_scalar!(
+            r#"
+            -- name: lapse
+            with gone as materialized (
+                select c.id, c.leased_until + l.max_freeze + l.max_transit as end_at
+                from larder.lanes l
+                join larder.api_calls c on c.provider = l.lane
+                where c.settled_at is null and c.leased_until < clock_timestamp()
+                order by c.id
+                limit $1
+                for update of c skip locked
+            ),
+            lapsed as (
+                update larder.api_calls c
+                set settled_at = clock_timestamp(), end_at = gone.end_at, credits = c.reserved_credits,
+                    outcome = 'lapsed', needs_fold = true
+                from gone
+                where c.id = gone.id
+                returning c.id
+            )
+            select count(*) as "count!" from lapsed
+            "#,
+            AT_MOST,
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let expired = sqlx::query!(
+            r#"
+            -- name: rescue_find
+            select id, resource_key, rescues, cancel_requested from larder.jobs
+            where status = 'running' and leased_until < clock_timestamp()
+            order by id
+            limit $1
+            for update skip locked
+            "#,
+            AT_MOST,
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let limit = i32::try_from(max_rescues).unwrap_or(i32::MAX);
+        let pick = |chosen: fn(bool, bool) -> bool| -> Vec<uuid::Uuid> {
+            expired
+                .iter()
+                .filter(|row| chosen(row.cancel_requested, row.rescues >= limit))
+                .map(|row| row.id)
+                .collect()
+        };
+        let cancelled = pick(|cancel, _| cancel);
+        let failed = pick(|cancel, worn_out| !cancel && worn_out);
+        let waiting = pick(|cancel, worn_out| !cancel && !worn_out);
+        let failed_keys: Vec<String> = expired
+            .iter()
+            .filter(|row| failed.contains(&row.id))
+            .filter_map(|row| row.resource_key.clone())
+            .collect();
+        sqlx::query!(
+            r#"
+            -- name: rescue
+            update larder.jobs
+            set status = 'pending', attempt = attempt - 1, rescues = rescues + 1,
+                lease_token = null, leased_by = null, leased_until = null, call_id = null,
+                run_at = clock_timestamp()
+            where id = any($1)
+            "#,
+            &waiting,
+        )
+        .execute(&mut *tx)
+        .await?;
+        let why = format!(
+            "worker_lost: the worker that held this job was lost {} times",
+            u64::from(max_rescues) + 1
+        );
+        super::finish::cancel_in(&mut tx, &cancelled).await?;
+        super::finish::fail_in(&mut tx, &failed, &vec![why; failed.len()]).await?;
+        super::record::failed_resources(&mut tx, &failed_keys).await?;
+        tx.commit().await?;
+        Ok(Rescued {
+            waiting: waiting.into_iter().map(JobId).collect(),
+            failed: failed.into_iter().map(JobId).collect(),
+            lapsed,
+        })
+    }
+
+    /// Makes the partitions of the coming days; answers how many were missing.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn make_partitions(&self) -> Result<i32, StoreError> {
+        let made = sqlx::query_scalar!(
+            r#"
+            -- name: make_partitions
+            select larder.make_partitions() as "made!"
+            "#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(made)
+    }
+
+    /// Says that a worker is alive.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn worker_seen(&self, worker: &str, version: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            r#"
+            -- name: worker_seen
+            insert into larder.workers (worker, version) values ($1, $2)
+            on conflict (worker) do update set seen_at = clock_timestamp(), version = excluded.version
+            "#,
+            worker,
+            version,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets a worker that stopped, and those that were not seen for a day.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn worker_gone(&self, worker: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            r#"
+            -- name: worker_gone
+            delete from larder.workers
+            where worker = $1 or seen_at < clock_timestamp() - interval '1 day'
+            "#,
+            worker,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// How many seconds ago any worker was last seen; `None` if none ever was.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn last_worker_secs(&self) -> Result<Option<f64>, StoreError> {
+        let ago = sqlx::query_scalar!(
+            r#"
+            -- name: last_worker
+            select extract(epoch from clock_timestamp() - max(seen_at))::float8 from larder.workers
+            "#
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(ago)
+    }
+}
