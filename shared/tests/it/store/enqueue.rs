@@ -1,0 +1,172 @@
+//! One live refresh of a resource, however many ask.
+
+use super::*;
+use shared::model::JobStatus;
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn asking_again_returns_the_same_job_and_raises_it(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let (first, is_new) = enqueue_one(&store, refresh(quote(1))).await;
+    assert!(is_new);
+    let mut urgent = refresh(quote(1));
+    urgent.priority = Priority::READER_WAITING;
+
+    let (second, is_new) = enqueue_one(&store, urgent).await;
+
+    assert_eq!((second, is_new), (first, false));
+    assert_eq!(store.job(first).await?.priority, 0);
+    enqueue_one(&store, refresh(quote(1))).await;
+    assert_eq!(store.job(first).await?.priority, 0, "never lowered");
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn many_who_ask_at_once_make_one_job(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let store = store.clone();
+        asking.spawn(async move {
+            let requests: Vec<_> = (1..=20).map(|id| refresh(quote(id))).collect();
+            store.enqueue(&requests).await.unwrap()
+        });
+    }
+
+    let answers = asking.join_all().await;
+
+    let new = answers
+        .iter()
+        .flatten()
+        .filter(|enqueued| enqueued.is_new)
+        .count();
+    assert_eq!(new, 20);
+    assert!(answers.iter().all(|answer| answer.len() == 20));
+    for answer in &answers {
+        for (enqueued, first) in answer.iter().zip(&answers[0]) {
+            assert_eq!(
+                enqueued.job.id, first.job.id,
+                "in the order of the requests"
+            );
+        }
+    }
+    assert_eq!(number(&store, "select count(*) from larder.jobs").await, 20);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn the_same_resource_twice_in_one_request_is_one_job(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+
+    let answer = store
+        .enqueue(&[refresh(quote(1)), refresh(quote(1))])
+        .await?;
+
+    assert_eq!(answer.len(), 2);
+    assert_eq!(answer[0].job.id, answer[1].job.id);
+    assert_eq!(answer.iter().filter(|enqueued| enqueued.is_new).count(), 1);
+    Ok(())
+}
+
+/// Someone asks for newer data while a call is out: its answer may be from before the ask.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn asking_while_the_job_runs_makes_it_run_once_more(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let (job, _) = enqueue_one(&store, refresh(quote(1))).await;
+    let call = admit_one(&store).await;
+    let mut newer = refresh(quote(1));
+    newer.must_be_newer = true;
+    assert_eq!(enqueue_one(&store, newer).await, (job, false));
+
+    store.record(&answered(&call, 1, "1")).await?;
+
+    assert_eq!(store.job(job).await?.status, JobStatus::Pending);
+    let again = admit_one(&store).await;
+    store.record(&answered(&again, 1, "2")).await?;
+    assert_eq!(store.job(job).await?.status, JobStatus::Completed);
+    Ok(())
+}
+
+/// A reader that misses is content with any answer, also one that is on its way.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_reader_is_satisfied_by_the_call_that_is_out(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let (job, _) = enqueue_one(&store, refresh(quote(1))).await;
+    let call = admit_one(&store).await;
+    enqueue_one(&store, refresh(quote(1))).await;
+
+    store.record(&answered(&call, 1, "1")).await?;
+
+    assert_eq!(store.job(job).await?.status, JobStatus::Completed);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_whose_answer_is_there_already_ends_without_a_call(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    enqueue_one(&store, refresh(quote(1))).await;
+    let call = admit_one(&store).await;
+    store.record(&answered(&call, 1, "1")).await?;
+    let (late, _) = enqueue_one(&store, refresh(quote(1))).await;
+    sqlx::query("update larder.jobs set satisfied_after = '-infinity'")
+        .execute(store.pool())
+        .await?;
+
+    let admission = admit(&store, "worker-a", 1).await;
+
+    assert!(admission.calls.is_empty());
+    assert_eq!(admission.ended, 1);
+    assert_eq!(store.job(late).await?.status, JobStatus::Completed);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_tick_makes_each_due_resource_into_one_job(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    let track: Vec<_> = (1..=10).map(|id| tracked(quote(id))).collect();
+    store.sync(&[lane(vec![monthly(10)])], &track).await?;
+    enqueue_one(&store, refresh(quote(1))).await;
+
+    let (one, two) = tokio::join!(store.tick(true), store.tick(true));
+    let (one, two) = (one?, two?);
+
+    assert_eq!(one.enqueued + two.enqueued, 9);
+    assert!(
+        [&one, &two]
+            .iter()
+            .all(|tick| tick.due == tick.enqueued + tick.already_waiting)
+    );
+    assert_eq!(number(&store, "select count(*) from larder.jobs").await, 10);
+    assert_eq!(store.tick(false).await?.already_waiting, 10);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn sql_users_enqueue_in_their_own_transaction(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    store
+        .track(&quote(1), std::time::Duration::from_secs(60))
+        .await?;
+    let mut tx = store.pool().begin().await?;
+    sqlx::query("select larder.enqueue('noop', '{\"a\": 1}')")
+        .execute(&mut *tx)
+        .await?;
+    tx.rollback().await?;
+    assert_eq!(number(&store, "select count(*) from larder.jobs").await, 0);
+
+    let refresh = "select larder.enqueue('refresh', '{\"resource\": \"coins:/quotes?id=1\"}')";
+    let first: uuid::Uuid = sqlx::query_scalar(refresh).fetch_one(store.pool()).await?;
+    let second: uuid::Uuid = sqlx::query_scalar(refresh).fetch_one(store.pool()).await?;
+
+    assert_eq!(first, second);
+    assert_eq!(first.get_version_num(), 7);
+    let unknown = sqlx::query("select larder.enqueue('refresh', '{\"resource\": \"nope\"}')")
+        .execute(store.pool())
+        .await;
+    assert!(
+        unknown
+            .unwrap_err()
+            .to_string()
+            .contains("no resource 'nope'")
+    );
+    Ok(())
+}

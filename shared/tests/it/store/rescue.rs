@@ -1,0 +1,112 @@
+//! Jobs and calls of workers that are no more.
+
+use shared::model::JobStatus;
+
+use super::*;
+
+async fn end_leases(store: &Store) {
+    sqlx::query(
+        "update larder.jobs set leased_until = now() - interval '1 s' where status = 'running'",
+    )
+    .execute(store.pool())
+    .await
+    .unwrap();
+    sqlx::query("update larder.api_calls set leased_until = now() - interval '1 s' where settled_at is null")
+        .execute(store.pool())
+        .await
+        .unwrap();
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_lost_workers_call_is_spent_and_occupies_its_limits_while_it_may_travel(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let store = store_with(
+        pool,
+        vec![
+            monthly(10),
+            limit("in_flight", Unit::Requests, 1, LimitWindow::Concurrency),
+        ],
+    )
+    .await;
+    enqueue_one(&store, refresh(single("listing"))).await;
+    admit_one(&store).await;
+    end_leases(&store).await;
+
+    let rescued = store.rescue(3).await?;
+
+    assert_eq!(rescued.lapsed, 1);
+    assert_eq!(store.budget().await?[0].limits[0].spent, 3);
+    let blocked = admit(&store, "worker-b", 1).await;
+    assert!(
+        blocked.calls.is_empty(),
+        "freeze and transit may still bring the request: {blocked:?}"
+    );
+    sqlx::query("update larder.api_calls set end_at = now() - interval '1 s'")
+        .execute(store.pool())
+        .await?;
+    sqlx::query("update larder.lanes set closed_until = null, closed_reason = null")
+        .execute(store.pool())
+        .await?;
+    admit_one(&store).await;
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_that_loses_its_worker_too_often_fails(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let (job, _) = enqueue_one(&store, refresh(quote(1))).await;
+    for _ in 0..2 {
+        admit_one(&store).await;
+        end_leases(&store).await;
+        assert_eq!(store.rescue(2).await?.waiting, [job]);
+        assert_eq!(store.job(job).await?.attempt, 0, "a rescue is no attempt");
+    }
+    admit_one(&store).await;
+    end_leases(&store).await;
+
+    let rescued = store.rescue(2).await?;
+
+    assert_eq!(rescued.failed, [job]);
+    let row = store.job(job).await?;
+    assert_eq!(row.status, JobStatus::Failed);
+    assert!(
+        row.errors[0]["error"]
+            .as_str()
+            .unwrap()
+            .starts_with("worker_lost")
+    );
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_heartbeat_keeps_a_lease_and_finds_out_when_it_is_lost(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    enqueue_one(&store, refresh(quote(1))).await;
+    let call = admit_one(&store).await;
+    let lease = std::time::Duration::from_secs(30);
+    assert!(
+        store
+            .heartbeat(&[call.lease_token], lease)
+            .await?
+            .contains(&call.lease_token)
+    );
+
+    end_leases(&store).await;
+
+    assert!(
+        store
+            .heartbeat(&[call.lease_token], lease)
+            .await?
+            .is_empty(),
+        "an ended lease stays ended"
+    );
+    store.rescue(3).await?;
+    assert!(
+        store
+            .heartbeat(&[call.lease_token], lease)
+            .await?
+            .is_empty()
+    );
+    Ok(())
+}
