@@ -9,5 +9,7 @@
 //! `config → model`. SQL stands in [`store`] only. `tests/it/layout.rs` checks both.
 
 pub mod budget;
+pub mod metrics;
 pub mod model;
+pub mod retry;
 pub mod store;

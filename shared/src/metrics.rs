@@ -1,0 +1,247 @@
+//! Every metric that Larder emits: name, unit, labels and meaning.
+//!
+//! Call the functions below; `clippy.toml` forbids `metrics::counter!` and its sisters
+//! elsewhere, so this file is the complete list. Labels are from closed sets: never a
+//! key, an id or a URL.
+//!
+//! What a process does is counted by that process. What the database knows, such as the
+//! depth of a queue, is set by the enqueuer from one query when it is scraped: several
+//! enqueuers report the same figures, so take `max by` over them.
+#![expect(
+    clippy::disallowed_macros,
+    reason = "this is the file in which metrics are declared"
+)]
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+/// Which of the three kinds of Prometheus a metric is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only ever goes up.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts values by size.
+    Histogram,
+}
+
+/// Name, kind, unit, labels and help text of one metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// As Prometheus shows it.
+    pub name: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: Kind,
+    /// What it counts.
+    pub unit: Unit,
+    /// Its labels, each from a closed set.
+    pub labels: &'static [&'static str],
+    /// What it means.
+    pub help: &'static str,
+}
+
+macro_rules! metrics_list {
+    ($($id:ident $name:literal $kind:ident $unit:ident [$($label:literal),*] $help:literal;)*) => {
+        $(const $id: Metric = Metric {
+            name: $name,
+            kind: Kind::$kind,
+            unit: Unit::$unit,
+            labels: &[$($label),*],
+            help: $help,
+        };)*
+
+        /// Every metric, in the order of this file.
+        pub const ALL: &[Metric] = &[$($id),*];
+    };
+}
+
+metrics_list! {
+    API_CALLS "larder_api_calls_total" Counter Count ["provider", "endpoint", "outcome"]
+        "Calls to a provider, by what came of them.";
+    API_CALL_SECONDS "larder_api_call_duration_seconds" Histogram Seconds ["provider", "endpoint"]
+        "Time from sending a call to its last byte. Excludes waiting for budget.";
+    CREDITS_SPENT "larder_credits_spent_total" Counter Count ["provider", "endpoint"]
+        "Credits settled as spent by this process.";
+    BATCH_SIZE "larder_batch_size" Histogram Count ["provider", "endpoint"]
+        "Resources that one call was to refresh.";
+    CALLS_AVOIDED "larder_calls_avoided_total" Counter Count ["provider"]
+        "Refreshes that shared another one's call, or found their answer in the cache.";
+    BUDGET_LIMIT "larder_budget_limit" Gauge Count ["provider", "limit", "unit"]
+        "How much a window of the limit may hold.";
+    BUDGET_SPENT "larder_budget_spent" Gauge Count ["provider", "limit", "unit"]
+        "What the current window holds and will not give back.";
+    BUDGET_RESERVED "larder_budget_reserved" Gauge Count ["provider", "limit", "unit"]
+        "What is set aside for calls in flight.";
+    BUDGET_RESET "larder_budget_reset_timestamp_seconds" Gauge Seconds ["provider", "limit"]
+        "When the current calendar window ends, as a Unix time.";
+    BUDGET_DRIFT "larder_budget_drift_credits" Counter Count ["provider", "endpoint"]
+        "Credits that a provider charged beyond what was reserved.";
+    LANE_OPEN "larder_lane_open" Gauge Count ["lane"]
+        "1 while the lane takes calls, 0 while it is closed.";
+    JOBS "larder_jobs" Gauge Count ["lane", "status"]
+        "Live jobs.";
+    JOB_WAIT "larder_job_wait_seconds" Histogram Seconds ["lane"]
+        "Time from a handler's job being claimed to its start.";
+    JOB_RUN "larder_job_run_seconds" Histogram Seconds ["lane"]
+        "Time that a handler took for a job.";
+    JOBS_FINISHED "larder_jobs_finished_total" Counter Count ["lane", "status"]
+        "Jobs that this process ended.";
+    JOBS_RESCUED "larder_jobs_rescued_total" Counter Count []
+        "Jobs given back after their worker's lease ran out.";
+    LEASES_LOST "larder_leases_lost_total" Counter Count []
+        "Jobs whose result was discarded because their lease had been lost.";
+    CACHE_READS "larder_cache_reads_total" Counter Count ["provider", "result"]
+        "Reads of resources: fresh, stale or miss.";
+    CACHE_AGE "larder_cache_age_seconds" Histogram Seconds ["provider"]
+        "Age of an entry when it was read.";
+    LISTENER_UP "larder_listener_up" Gauge Count []
+        "1 while notifications arrive, 0 while this process polls.";
+    OLDEST_DUE "larder_oldest_due_job_seconds" Gauge Seconds ["lane"]
+        "How long the longest-waiting due job of an open lane has been due.";
+    LAST_TICK "larder_last_tick_timestamp_seconds" Gauge Seconds []
+        "When due resources were last made into jobs, as a Unix time of the database.";
+    BUILD_INFO "larder_build_info" Gauge Count ["version"]
+        "Always 1; the version is a label.";
+}
+
+/// Describes every metric to the recorder. Call once, after the recorder is installed.
+pub fn describe() {
+    for metric in ALL {
+        match metric.kind {
+            Kind::Counter => describe_counter!(metric.name, metric.unit, metric.help),
+            Kind::Gauge => describe_gauge!(metric.name, metric.unit, metric.help),
+            Kind::Histogram => describe_histogram!(metric.name, metric.unit, metric.help),
+        }
+    }
+    gauge!(BUILD_INFO.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    counter!(JOBS_RESCUED.name).absolute(0);
+    counter!(LEASES_LOST.name).absolute(0);
+}
+
+/// One call, after its record was committed.
+pub fn api_call(provider: &str, endpoint: &str, outcome: &'static str, took: Duration, batch: usize) {
+    let (provider, endpoint) = (provider.to_owned(), endpoint.to_owned());
+    histogram!(API_CALL_SECONDS.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
+        .record(took);
+    histogram!(BATCH_SIZE.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
+        .record(count(batch));
+    counter!(API_CALLS.name, "provider" => provider.clone(), "endpoint" => endpoint, "outcome" => outcome)
+        .increment(1);
+    counter!(CALLS_AVOIDED.name, "provider" => provider)
+        .increment(u64::try_from(batch.saturating_sub(1)).unwrap_or(0));
+}
+
+/// What a call cost, after its record was committed.
+pub fn credits(provider: &str, endpoint: &str, spent: u32, drift: u32) {
+    let (provider, endpoint) = (provider.to_owned(), endpoint.to_owned());
+    counter!(CREDITS_SPENT.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
+        .increment(u64::from(spent));
+    counter!(BUDGET_DRIFT.name, "provider" => provider, "endpoint" => endpoint)
+        .increment(u64::from(drift));
+}
+
+/// Refreshes that needed no call of their own.
+pub fn calls_avoided(provider: &str, refreshes: usize) {
+    counter!(CALLS_AVOIDED.name, "provider" => provider.to_owned())
+        .increment(u64::try_from(refreshes).unwrap_or(0));
+}
+
+/// Jobs that this process ended.
+pub fn jobs_finished(lane: &str, status: &'static str, jobs: usize) {
+    counter!(JOBS_FINISHED.name, "lane" => lane.to_owned(), "status" => status)
+        .increment(u64::try_from(jobs).unwrap_or(0));
+}
+
+/// One job of a handler.
+pub fn job_run(lane: &str, waited: Duration, took: Duration) {
+    histogram!(JOB_WAIT.name, "lane" => lane.to_owned()).record(waited);
+    histogram!(JOB_RUN.name, "lane" => lane.to_owned()).record(took);
+}
+
+/// Jobs given back after their lease ran out.
+pub fn rescued(jobs: usize) {
+    counter!(JOBS_RESCUED.name).increment(u64::try_from(jobs).unwrap_or(0));
+}
+
+/// Results that were discarded because the lease had been lost.
+pub fn leases_lost(jobs: usize) {
+    counter!(LEASES_LOST.name).increment(u64::try_from(jobs).unwrap_or(0));
+}
+
+/// How a read of one resource was answered: `fresh`, `stale` or `miss`.
+pub fn cache_read(provider: &str, result: &'static str, age_secs: Option<f64>) {
+    counter!(CACHE_READS.name, "provider" => provider.to_owned(), "result" => result).increment(1);
+    if let Some(age) = age_secs {
+        histogram!(CACHE_AGE.name, "provider" => provider.to_owned()).record(age);
+    }
+}
+
+/// Whether notifications arrive.
+pub fn listener(up: bool) {
+    gauge!(LISTENER_UP.name).set(if up { 1.0 } else { 0.0 });
+}
+
+/// A lane's state.
+pub fn lane_open(lane: &str, open: bool) {
+    gauge!(LANE_OPEN.name, "lane" => lane.to_owned()).set(if open { 1.0 } else { 0.0 });
+}
+
+/// What stands against a limit.
+pub fn budget(provider: &str, limit: &str, unit: &str, cap: i64, spent: i64, reserved: i64) {
+    for (metric, value) in [(BUDGET_LIMIT, cap), (BUDGET_SPENT, spent), (BUDGET_RESERVED, reserved)] {
+        gauge!(
+            metric.name,
+            "provider" => provider.to_owned(),
+            "limit" => limit.to_owned(),
+            "unit" => unit.to_owned(),
+        )
+        .set(whole(value));
+    }
+}
+
+/// When a limit's window ends.
+pub fn budget_reset(provider: &str, limit: &str, unix_secs: i64) {
+    gauge!(BUDGET_RESET.name, "provider" => provider.to_owned(), "limit" => limit.to_owned())
+        .set(whole(unix_secs));
+}
+
+/// Live jobs of a lane.
+pub fn jobs(lane: &str, status: &'static str, jobs: i64) {
+    gauge!(JOBS.name, "lane" => lane.to_owned(), "status" => status).set(whole(jobs));
+}
+
+/// How long a lane's longest-waiting due job has been due.
+pub fn oldest_due(lane: &str, secs: f64) {
+    gauge!(OLDEST_DUE.name, "lane" => lane.to_owned()).set(secs);
+}
+
+/// When the last tick was.
+pub fn last_tick(unix_secs: f64) {
+    gauge!(LAST_TICK.name).set(unix_secs);
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floats")]
+fn whole(value: i64) -> f64 {
+    value as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus knows only floats")]
+fn count(value: usize) -> f64 {
+    value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_follow_the_rules_of_prometheus() {
+        for metric in ALL {
+            assert!(metric.name.starts_with("larder_"), "{}", metric.name);
+            assert_eq!(metric.kind == Kind::Counter && !metric.name.ends_with("_credits"), metric.name.ends_with("_total"), "{}", metric.name);
+            assert!(metric.help.ends_with('.'), "{}", metric.name);
+        }
+    }
+}
