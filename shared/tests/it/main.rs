@@ -1,0 +1,6 @@
+//! What `shared` promises to the other crates.
+
+// Clippy's own allowance for tests does not reach functions that tests share.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod provider_coinmarketcap;
