@@ -9,7 +9,9 @@
 //! `config → model`. SQL stands in [`store`] only. `tests/it/layout.rs` checks both.
 
 pub mod budget;
+pub mod config;
 pub mod metrics;
 pub mod model;
+pub mod provider;
 pub mod retry;
 pub mod store;

@@ -1,5 +1,11 @@
-//! Tests of `shared` against a real Postgres.
+//! What `shared` promises to the other crates.
 #![allow(missing_docs, reason = "tests are documented by their names")]
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in a function that tests share"
+)]
 
+mod provider_coinmarketcap;
 mod store;

@@ -1,0 +1,3 @@
+//! What the operator may say, as typed structs.
+
+pub mod provider;

@@ -1,0 +1,164 @@
+//! `[providers.x]`: what one external API needs to be known about, as data.
+//!
+//! A preset of the project and an operator's own section have the same keys, so
+//! nothing that a preset can say is out of an operator's reach. A section may name
+//! a preset and change single keys of it.
+//!
+//! These structs say what was written, not whether it makes sense: the shape is
+//! checked here (unknown keys, wrong types), the sense in
+//! `provider::Provider::compile`, which reports every problem at once.
+//!
+//! # Not here
+//!
+//! Reading files, variables and overrides, and what an endpoint's data means.
+
+mod endpoint;
+mod limit;
+mod preset;
+mod rule;
+mod scalar;
+mod usage;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub use endpoint::{BatchConfig, CostConfig, EndpointConfig, ParameterConfig, SplitConfig};
+pub use endpoint::{LetterCase, ParameterKind, SplitKind};
+pub use limit::{CalendarUnit, LimitConfig, LimitUnit, WindowConfig};
+pub use preset::{PRESETS, preset};
+pub use rule::{CloseFor, ConditionConfig, Outcome, Retry, RuleConfig, StatusMatch, VerdictConfig};
+pub use scalar::Scalar;
+pub use usage::{UsageConfig, UsageLimitConfig};
+
+/// One external API with one key and one budget.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProviderConfig {
+    /// Name of the preset that the other keys change; none for an API of one's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+
+    /// Scheme, host and, where there is one, path prefix. `https` unless the host
+    /// is this machine.
+    pub base_url: String,
+
+    /// Name of the environment variable that holds the key; none for an API that
+    /// needs no key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+
+    /// Where the key goes in a request.
+    pub auth: AuthConfig,
+
+    /// Headers sent with every request.
+    pub headers: BTreeMap<String, String>,
+
+    /// Where the data stands in a reply; without it the body is the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<EnvelopeConfig>,
+
+    /// Where a reply says what it cost, and which replies cost anything.
+    pub cost: ReportedCostConfig,
+
+    /// What may be spent, by name (`month`, `minute`).
+    pub limits: BTreeMap<String, LimitConfig>,
+
+    /// How the provider reports what has been spent, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageConfig>,
+
+    /// The provider's paths, by name (`quotes_latest`).
+    pub endpoints: BTreeMap<String, EndpointConfig>,
+
+    /// What replies mean, in order: the first rule that matches wins.
+    pub rules: Vec<RuleConfig>,
+
+    /// Whether limits are enforced or only watched.
+    pub mode: BudgetMode,
+
+    /// Part of each credits window kept for readers' misses, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub readers_share: Option<f64>,
+
+    /// Most resources that readers may add by asking for them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_untracked: Option<u32>,
+
+    /// How long "does not exist" is remembered of a resource.
+    #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    pub negative_ttl: Option<Duration>,
+
+    /// Longest wait that a `Retry-After` of the provider can impose.
+    #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
+    pub max_retry_after: Option<Duration>,
+}
+
+/// Where the key goes in a request: exactly one of `header`, `query`, `bearer`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// Name of the header that carries the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+
+    /// Name of the query parameter that carries the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub query: Option<String>,
+
+    /// Whether the key goes as `Authorization: Bearer`.
+    pub bearer: bool,
+
+    /// Query parameters that readers' programs may send a key in. Their values
+    /// are dropped: they never enter a resource key and never go upstream.
+    pub reader_query: Vec<String>,
+}
+
+/// Where the data, the time and the cost stand in a reply, as JSON pointers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnvelopeConfig {
+    /// The data itself, such as `/data`.
+    pub data: String,
+
+    /// When the provider wrote the reply, such as `/status/timestamp`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<String>,
+
+    /// The provider's own words about an error, such as `/status/error_message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
+    /// Numbers that are 0 in an answer from the cache, since it cost nothing.
+    pub zero: Vec<String>,
+}
+
+/// Where a reply says what it cost, and which replies cost anything.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReportedCostConfig {
+    /// JSON pointer to the credits that the call cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+
+    /// Name of the reply header with the credits that the call cost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+
+    /// Outcomes that cost the endpoint's credits when the reply does not say.
+    /// Without it every outcome does, which can only err on the safe side.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub charged: Option<Vec<Outcome>>,
+}
+
+/// Whether limits are enforced or only watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BudgetMode {
+    /// A call that does not fit is not made.
+    #[default]
+    Enforce,
+    /// Everything is counted, nothing is held back: for trying it out.
+    Observe,
+}

@@ -1,0 +1,272 @@
+//! Checking a provider's configuration, all problems at once.
+
+mod endpoint;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use url::{Host, Url};
+
+use super::endpoint::Endpoint;
+use super::envelope::Envelope;
+use super::limit;
+use super::pointer::Pointer;
+use super::problem::Problems;
+use super::rule::Rule;
+use super::usage::Usage;
+use super::{Provider, ProviderProblem};
+use crate::config::provider::ProviderConfig;
+use crate::model::{EndpointName, ProviderName};
+
+impl Provider {
+    /// Checks a configuration and makes it ready for use.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once: its key, the value, the rule that it breaks and why
+    /// that rule is there.
+    pub fn compile(
+        name: &ProviderName,
+        config: &ProviderConfig,
+    ) -> Result<Self, Vec<ProviderProblem>> {
+        let mut problems = Problems::default();
+        check_base_url(&config.base_url, &mut problems);
+        check_auth(config, &mut problems);
+        check_shares(config, &mut problems);
+        let limits = config
+            .limits
+            .iter()
+            .filter_map(|(name, limit)| limit::compile(name, limit, &mut problems))
+            .collect();
+        let rules = config
+            .rules
+            .iter()
+            .enumerate()
+            .filter_map(|(index, rule)| {
+                Rule::compile(&format!("rules.{index}"), rule, &mut problems)
+            })
+            .collect();
+        let envelope = config.envelope.as_ref().and_then(|envelope| {
+            if envelope.data.is_empty() {
+                problems.add(
+                    "envelope.data",
+                    "",
+                    "must be a JSON pointer to the data, such as /data",
+                    "without an envelope, leave the section out: the body is the data",
+                );
+            }
+            Envelope::compile(envelope, &mut problems)
+        });
+        let cost_pointer = config.cost.pointer.as_ref().and_then(|text| {
+            Pointer::parse(text)
+                .map_err(|error| {
+                    problems.add(
+                        "cost.pointer",
+                        text,
+                        "must be a JSON pointer",
+                        error.to_string(),
+                    );
+                })
+                .ok()
+        });
+        let secret_parameters = secret_parameters(config);
+        let endpoints = endpoints(config, &secret_parameters, &mut problems);
+        let usage = config
+            .usage
+            .as_ref()
+            .and_then(|usage| Usage::compile(usage, &mut problems));
+        check_usage(config, &mut problems);
+        problems.into_result()?;
+        Ok(Self {
+            name: name.clone(),
+            config: config.clone(),
+            endpoints,
+            limits,
+            rules,
+            envelope,
+            cost_pointer,
+            usage,
+            secret_parameters,
+        })
+    }
+}
+
+fn endpoints(
+    config: &ProviderConfig,
+    secret_parameters: &[String],
+    problems: &mut Problems,
+) -> BTreeMap<EndpointName, Endpoint> {
+    let mut endpoints = BTreeMap::new();
+    let mut paths = BTreeSet::new();
+    for (name, endpoint) in &config.endpoints {
+        let key = format!("endpoints.{name}");
+        if !paths.insert(&endpoint.path) {
+            problems.add(
+                format!("{key}.path"),
+                &endpoint.path,
+                "must be the path of one endpoint only",
+                "a reader's request would match both",
+            );
+        }
+        if let Some(secret) = endpoint
+            .parameters
+            .keys()
+            .find(|name| secret_parameters.contains(name))
+        {
+            problems.add(
+                format!("{key}.parameters.{secret}"),
+                secret,
+                "must not be a parameter that carries a key",
+                "its value would enter resource keys, which are stored",
+            );
+        }
+        if let Some(endpoint) = endpoint::compile(&key, name, endpoint, problems) {
+            endpoints.insert(endpoint.name.clone(), endpoint);
+        }
+    }
+    endpoints
+}
+
+fn secret_parameters(config: &ProviderConfig) -> Vec<String> {
+    let own = config.auth.query.iter();
+    own.chain(&config.auth.reader_query).cloned().collect()
+}
+
+fn check_base_url(base_url: &str, problems: &mut Problems) {
+    let mut add = |rule: &str, reason: &str| {
+        // Without what stands before an @: it would be a password.
+        let shown = base_url.rsplit('@').next().unwrap_or_default();
+        problems.add("base_url", shown, rule, reason);
+    };
+    let Ok(url) = Url::parse(base_url) else {
+        add(
+            "must be a URL, such as https://api.example.com",
+            "calls go there",
+        );
+        return;
+    };
+    let is_loopback = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+        add(
+            "must start with https:// unless the host is this machine",
+            "the key would travel readable by others",
+        );
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        add(
+            "must not hold a name or password",
+            "secrets come from the environment or a file only",
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        add(
+            "must not have a query or fragment",
+            "paths and queries are the endpoints'",
+        );
+    }
+}
+
+fn check_auth(config: &ProviderConfig, problems: &mut Problems) {
+    let auth = &config.auth;
+    let ways = [auth.header.is_some(), auth.query.is_some(), auth.bearer];
+    let count = ways.iter().filter(|way| **way).count();
+    match (&config.key_env, count) {
+        (None, 0) | (Some(_), 1) => {}
+        (key_env, _) => problems.add(
+            "auth",
+            format!("{count} of header, query, bearer"),
+            if key_env.is_some() {
+                "must have exactly one of header, query, bearer"
+            } else {
+                "must have none of header, query, bearer without key_env"
+            },
+            "it says where the key goes",
+        ),
+    }
+    if let Some(variable) = &config.key_env
+        && !is_variable(variable)
+    {
+        problems.add(
+            "key_env",
+            "(not shown)",
+            "must be the name of a variable: capital letters, digits and _",
+            "a key must never stand in the configuration itself",
+        );
+    }
+    let names = config.headers.keys().chain(&auth.header);
+    for name in names.chain(&config.cost.header) {
+        if !is_token(name) {
+            problems.add(
+                "headers",
+                name,
+                "must be the name of a header",
+                "HTTP allows letters, digits and a few signs in it",
+            );
+        }
+    }
+    for (name, value) in &config.headers {
+        if value.chars().any(char::is_control) || !value.is_ascii() {
+            problems.add(
+                format!("headers.{name}"),
+                "(not shown)",
+                "must be ASCII text without control characters",
+                "HTTP allows nothing else in a header",
+            );
+        }
+    }
+}
+
+fn check_shares(config: &ProviderConfig, problems: &mut Problems) {
+    if let Some(share) = config.readers_share
+        && !(0.0..=1.0).contains(&share)
+    {
+        problems.add(
+            "readers_share",
+            share,
+            "must be from 0 to 1",
+            "it is a part of each credits window",
+        );
+    }
+}
+
+fn check_usage(config: &ProviderConfig, problems: &mut Problems) {
+    let Some(usage) = &config.usage else {
+        return;
+    };
+    match config.endpoints.get(&usage.endpoint) {
+        Some(endpoint) if endpoint.local && endpoint.batch.is_none() => {}
+        _ => problems.add(
+            "usage.endpoint",
+            &usage.endpoint,
+            "must be an endpoint with local = true and without batch",
+            "usage is never cached",
+        ),
+    }
+    for limit in &usage.limits {
+        if !config.limits.contains_key(&limit.limit) {
+            problems.add(
+                "usage.limits",
+                &limit.limit,
+                "must be the name of a limit",
+                "what the provider reports is compared with it",
+            );
+        }
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|byte| byte.is_ascii_uppercase())
+        && bytes.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+}
+
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
