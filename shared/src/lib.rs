@@ -8,4 +8,5 @@
 //! Arrows run one way: `store → {db, model, budget}`, `provider → {config, model}`,
 //! `config → model`. SQL stands in [`store`] only. `tests/it/layout.rs` checks both.
 
+pub mod config;
 pub mod model;
