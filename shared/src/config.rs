@@ -36,6 +36,7 @@ mod schema;
 mod secrets;
 mod sections;
 mod shown;
+mod strict;
 mod track;
 mod tree;
 mod typed;

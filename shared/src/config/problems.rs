@@ -208,7 +208,7 @@ impl ConfigErrors {
 }
 
 /// Column at which the place of a value is shown.
-const PLACE_COLUMN: usize = 44;
+const PLACE_COLUMN: usize = 43;
 
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -237,7 +237,7 @@ impl fmt::Display for Problem {
         if subject.is_empty() {
             write!(out, "  {}", self.origin)?;
         } else {
-            write!(out, "  {subject:<PLACE_COLUMN$}({})", self.origin)?;
+            write!(out, "  {subject:<PLACE_COLUMN$} ({})", self.origin)?;
         }
         write!(out, "\n    {}", self.rule)?;
         if !self.reason.is_empty() {

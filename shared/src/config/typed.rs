@@ -10,6 +10,7 @@ use serde_path_to_error::{Path, Segment};
 
 use super::problems::{Problem, Problems, closest};
 use super::shown;
+use super::strict::Strict;
 use super::tree::{Item, Node, join};
 use super::wording;
 
@@ -23,7 +24,7 @@ pub(super) fn read<T: DeserializeOwned>(
     problems: &mut Problems,
 ) -> Option<T> {
     loop {
-        let error = match serde_path_to_error::deserialize(item.to_value()) {
+        let error = match serde_path_to_error::deserialize(Strict(item.to_value())) {
             Ok(value) => return Some(value),
             Err(error) => error,
         };

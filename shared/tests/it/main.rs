@@ -1,0 +1,3 @@
+//! Tests of this crate from outside, in one binary.
+
+mod config;
