@@ -7,5 +7,6 @@
     reason = "a test fails by panicking, also in a function that tests share"
 )]
 
+mod config;
 mod provider_coinmarketcap;
 mod store;

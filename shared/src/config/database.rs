@@ -1,0 +1,53 @@
+//! `[database]`: how every process talks to Postgres.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::problems::Problems;
+
+/// `[database]`: how every process talks to Postgres.
+///
+/// Where it stands is a secret, since the URL carries a password: it comes from
+/// `DATABASE_URL` and `DATABASE_LISTEN_URL` only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// Longest wait for a connection, a free one or a new one.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub acquire_timeout: Duration,
+
+    /// Longest run of one statement; Postgres ends it then.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub statement_timeout: Duration,
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            acquire_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(30),
+        }
+    }
+}
+
+impl DatabaseConfig {
+    /// Adds to `problems` every rule this section breaks.
+    pub(super) fn check(&self, problems: &mut Problems) {
+        problems.within(
+            "database.acquire_timeout",
+            self.acquire_timeout,
+            Duration::from_millis(100)..=Duration::from_secs(300),
+            "no connection is made in no time, and a request should not wait for minutes",
+        );
+        problems.within(
+            "database.statement_timeout",
+            self.statement_timeout,
+            Duration::from_secs(1)..=Duration::from_secs(3_600),
+            "a busy database would end statements that are only slow",
+        );
+    }
+}
