@@ -9,6 +9,7 @@
 //! `config → model`. SQL stands in [`store`] only. `tests/it/layout.rs` checks both.
 
 pub mod budget;
+pub mod catalog;
 pub mod config;
 pub mod metrics;
 pub mod model;

@@ -14,7 +14,9 @@
 
 use std::time::Duration;
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 /// Which of the three kinds of Prometheus a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +123,13 @@ pub fn describe() {
 }
 
 /// One call, after its record was committed.
-pub fn api_call(provider: &str, endpoint: &str, outcome: &'static str, took: Duration, batch: usize) {
+pub fn api_call(
+    provider: &str,
+    endpoint: &str,
+    outcome: &'static str,
+    took: Duration,
+    batch: usize,
+) {
     let (provider, endpoint) = (provider.to_owned(), endpoint.to_owned());
     histogram!(API_CALL_SECONDS.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
         .record(took);
@@ -190,7 +198,11 @@ pub fn lane_open(lane: &str, open: bool) {
 
 /// What stands against a limit.
 pub fn budget(provider: &str, limit: &str, unit: &str, cap: i64, spent: i64, reserved: i64) {
-    for (metric, value) in [(BUDGET_LIMIT, cap), (BUDGET_SPENT, spent), (BUDGET_RESERVED, reserved)] {
+    for (metric, value) in [
+        (BUDGET_LIMIT, cap),
+        (BUDGET_SPENT, spent),
+        (BUDGET_RESERVED, reserved),
+    ] {
         gauge!(
             metric.name,
             "provider" => provider.to_owned(),
@@ -240,7 +252,12 @@ mod tests {
     fn names_follow_the_rules_of_prometheus() {
         for metric in ALL {
             assert!(metric.name.starts_with("larder_"), "{}", metric.name);
-            assert_eq!(metric.kind == Kind::Counter && !metric.name.ends_with("_credits"), metric.name.ends_with("_total"), "{}", metric.name);
+            assert_eq!(
+                metric.kind == Kind::Counter && !metric.name.ends_with("_credits"),
+                metric.name.ends_with("_total"),
+                "{}",
+                metric.name
+            );
             assert!(metric.help.ends_with('.'), "{}", metric.name);
         }
     }

@@ -9,4 +9,4 @@ mod resource;
 
 pub use job::{JobId, JobStatus, Priority};
 pub use name::{BadName, EndpointName, LaneName, ProviderName};
-pub use resource::{BatchKey, ResourceKey, ResourceSpec};
+pub use resource::{BatchKey, ResourceKey, ResourceSpec, TrackSpec};

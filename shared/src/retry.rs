@@ -65,14 +65,19 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_the_longest() {
-        let waits: Vec<u64> = (0..=6).map(|attempt| EXACT.after(attempt).as_secs()).collect();
+        let waits: Vec<u64> = (0..=6)
+            .map(|attempt| EXACT.after(attempt).as_secs())
+            .collect();
         assert_eq!(waits, [1, 1, 2, 4, 8, 10, 10]);
         assert_eq!(EXACT.after(u32::MAX).as_secs(), 10);
     }
 
     #[test]
     fn jitter_stays_within_its_part() {
-        let policy = RetryPolicy { jitter: 0.5, ..EXACT };
+        let policy = RetryPolicy {
+            jitter: 0.5,
+            ..EXACT
+        };
         for _ in 0..200 {
             let wait = policy.after(3).as_secs_f64();
             assert!((2.0..=6.0).contains(&wait), "{wait}");

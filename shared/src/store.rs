@@ -59,7 +59,6 @@ pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,
 };
 pub use resources::{ResourceFilter, ResourceRow};
-pub use sync::TrackSpec;
 pub use tick::{ClosedLane, Ticked};
 pub use upkeep::Rescued;
 

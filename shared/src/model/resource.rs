@@ -1,6 +1,7 @@
 //! What can be cached, and what one call can fetch together.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -65,4 +66,15 @@ pub struct ResourceSpec {
     /// Its value of the batch parameter, such as an id; `None` for an endpoint
     /// that answers one question at a time.
     pub item: Option<String>,
+}
+
+/// A resource that the configuration wants refreshed ahead of need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrackSpec {
+    /// Which resource.
+    pub resource: ResourceSpec,
+    /// Name of the group that it stands in.
+    pub group: String,
+    /// Longest time from one refresh to the next.
+    pub every: Duration,
 }

@@ -47,6 +47,16 @@ impl Endpoint {
         self.batch_max as usize
     }
 
+    /// Credits of the cheapest call there is to this endpoint.
+    pub fn cheapest(&self) -> u32 {
+        let items = u32::from(self.is_batched());
+        self.cost.rule.worst_case(super::cost::Asked {
+            items,
+            amount: 1,
+            extra: 0,
+        })
+    }
+
     /// Whether one call can answer several resources.
     pub fn is_batched(&self) -> bool {
         !self.splits.is_empty()

@@ -1,23 +1,10 @@
 //! Brings what the configuration says into rows.
 
-use std::time::Duration;
-
 use sqlx::postgres::PgTransaction;
 
 use super::{Store, StoreError, seconds};
 use crate::budget::{LaneSpec, LimitSpec, LimitWindow};
-use crate::model::{ProviderName, ResourceSpec};
-
-/// A resource that the configuration wants refreshed ahead of need.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TrackSpec {
-    /// Which resource.
-    pub resource: ResourceSpec,
-    /// Name of the group that it stands in.
-    pub group: String,
-    /// Longest time from one refresh to the next.
-    pub every: Duration,
-}
+use crate::model::{ProviderName, ResourceSpec, TrackSpec};
 
 impl Store {
     /// Makes lanes, limits and tracked resources what the configuration says, in one

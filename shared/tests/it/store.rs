@@ -9,12 +9,13 @@ mod rescue;
 use std::time::Duration;
 
 use shared::budget::{LaneSpec, LimitSpec, LimitWindow, Mode, Period, Pricing, Unit};
+use shared::model::TrackSpec;
 use shared::model::{
     BatchKey, EndpointName, JobId, Priority, ProviderName, ResourceKey, ResourceSpec,
 };
 use shared::store::{
     Admission, AdmitRequest, AdmittedCall, CallRecord, JobRequest, JobResult, JobVerdict, NewEntry,
-    Settlement, Store, TrackSpec,
+    Settlement, Store,
 };
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
