@@ -1,0 +1,84 @@
+//! Looks what is due, and wakes whoever can do it.
+//!
+//! One dispatcher a process. It is woken by a hint or by its timer, and either way reads
+//! the truth from the rows: the same code, always exercised. The timer sleeps until the
+//! next job is due, at most the poll interval, since a hint may be lost.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::metrics;
+use shared::retry::RetryPolicy;
+use shared::store::{Look, Store, Wake};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::upkeep::Upkeep;
+
+/// Wakes the lanes of a process.
+#[derive(Debug)]
+pub(crate) struct Dispatcher {
+    pub(crate) store: Store,
+    pub(crate) wake: Wake,
+    /// Each lane's name, and how to wake who claims in it.
+    pub(crate) lanes: HashMap<String, Arc<Notify>>,
+    pub(crate) upkeep: Arc<Upkeep>,
+    pub(crate) poll_interval: Duration,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Shortest sleep between two looks that nobody asked for.
+const SHORTEST: Duration = Duration::from_millis(5);
+
+impl Dispatcher {
+    /// Dispatches until stopped.
+    pub(crate) async fn run(self) {
+        let mut wait = Duration::ZERO;
+        let mut failures = 0;
+        loop {
+            tokio::select! {
+                () = self.wake.jobs() => {}
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.cancelled() => return,
+            }
+            metrics::listener(self.wake.is_listening());
+            match self.store.look().await {
+                Ok(look) => {
+                    if failures > 0 {
+                        tracing::info!("the database is back");
+                    }
+                    failures = 0;
+                    wait = self.dispatch(&look);
+                }
+                Err(error) => {
+                    failures += 1;
+                    if failures == 1 {
+                        tracing::warn!(error = %error.chain(), "cannot look for jobs; trying again");
+                    }
+                    wait = RetryPolicy::DATABASE.after(failures);
+                }
+            }
+        }
+    }
+
+    /// Wakes the lanes that have due work; answers how long nothing else will be due.
+    fn dispatch(&self, look: &Look) -> Duration {
+        if look.expired {
+            self.upkeep.ask_for_rescue();
+        }
+        let mut wait = self.poll_interval;
+        for seen in &look.lanes {
+            let Some(lane) = self.lanes.get(seen.lane.as_str()) else {
+                // Another process has its configuration.
+                continue;
+            };
+            match seen.wait {
+                Some(Duration::ZERO) => lane.notify_one(),
+                Some(until) => wait = wait.min(until),
+                None => {}
+            }
+        }
+        wait.max(SHORTEST)
+    }
+}

@@ -1,0 +1,262 @@
+//! Turns one admitted batch into exactly one API call.
+//!
+//! This is the only module that calls a provider, and [`Executor::run`] is its only
+//! entry point. The batch arrives from [`shared::store::Store::admit`] with its jobs
+//! claimed and its worst-case cost reserved, and takes three steps:
+//!
+//! 1. **Call** the provider while [`crate::heartbeat`] extends the lease. No transaction
+//!    is open while we wait on the network.
+//! 2. **Record** the result in one transaction: entries, settlement, jobs.
+//! 3. **Report** metrics, after the commit, so that a rolled-back batch is never counted.
+//!
+//! # If the process is killed
+//!
+//! | when            | rows left behind             | put right by                           |
+//! |-----------------|------------------------------|----------------------------------------|
+//! | before the call | leased jobs and a reservation | [`crate::upkeep`]: rescue at lease end |
+//! | during the call | the same                     | the same; it lapses as *spent*         |
+//! | while recording | the same, since it rolls back | the same                               |
+//!
+//! So a provider may see a call twice, and the ledger may over-count by one call, but it
+//! never under-counts. `tests/it/crash.rs` kills the process and checks it.
+//!
+//! # Not here
+//!
+//! Which jobs share a call is decided at admission, and what a reply means for a job in
+//! [`crate::verdict`]. Neither does any IO.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use shared::metrics;
+use shared::provider::{Provider, RawReply, RetryAfter};
+use shared::retry::RetryPolicy;
+use shared::store::{
+    AdmittedCall, CallRecord, Notifier, Recorded, Settlement, Store, StoreError, Wake,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{CallError, Client, Reply};
+use crate::clock::Moment;
+use crate::in_flight::InFlight;
+use crate::verdict::{self, Verdict};
+
+/// Calls one provider for admitted batches.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) store: Store,
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) client: Client,
+    pub(crate) retry: RetryPolicy,
+    /// For how long an answer is fresh whose resource is not tracked; `None` for as long
+    /// as the provider takes to renew it.
+    pub(crate) fresh_for: Option<Duration>,
+    pub(crate) max_retry_after: Duration,
+    pub(crate) in_flight: Arc<InFlight>,
+    pub(crate) notifier: Notifier,
+    pub(crate) wake: Wake,
+    /// Calls that are not sent yet are not sent any more.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Executor {
+    /// Sends an admitted call, unless `send_by` has passed, and records what came of it.
+    pub(crate) async fn run(&self, call: AdmittedCall, send_by: Moment) {
+        let lost = self.in_flight.hold(call.lease_token, 1);
+        let started = Instant::now();
+        let replied = self.call(&call, send_by, &lost).await;
+        let took = started.elapsed();
+        let (status, verdict) = match replied {
+            Ok(reply) => {
+                let reading = self.provider.understand(
+                    &call.batch_key,
+                    &items(&call),
+                    &RawReply {
+                        status: reply.status,
+                        headers: &reply.headers,
+                        body: &reply.body,
+                    },
+                );
+                let date = header(&reply, "date").and_then(RetryAfter::parse);
+                let verdict =
+                    verdict::of_reading(&call, reading, date, &self.retry, self.max_retry_after);
+                (Some(reply.status), verdict)
+            }
+            Err(error) => (None, verdict::of_error(&call, &error, &self.retry)),
+        };
+        let recorded = self.record(&call, status, took, verdict).await;
+        self.in_flight.release(call.lease_token, 1);
+        if let Some(recorded) = recorded {
+            self.announce(&recorded);
+        }
+    }
+
+    async fn call(
+        &self,
+        call: &AdmittedCall,
+        send_by: Moment,
+        lost: &CancellationToken,
+    ) -> Result<Reply, CallError> {
+        let request = self
+            .provider
+            .call(&call.batch_key, &items(call))
+            .map_err(|error| {
+                // Admission priced this batch with the same configuration.
+                tracing::error!(call = %call.id, %error, "an admitted batch cannot be asked for");
+                CallError::Stopped
+            })?;
+        if lost.is_cancelled() {
+            return Err(CallError::TooLate);
+        }
+        self.client.send(&request, send_by, &self.stop).await
+    }
+
+    /// Records until the database has it: an answer that was paid for is not dropped
+    /// because the database is away for a moment.
+    async fn record(
+        &self,
+        call: &AdmittedCall,
+        http_status: Option<u16>,
+        took: Duration,
+        verdict: Verdict,
+    ) -> Option<Recorded> {
+        let outcome = verdict.outcome;
+        let mut record = self.row(call, http_status, took, verdict);
+        let mut attempt = 0;
+        loop {
+            match self.store.record(&record).await {
+                Ok(recorded) => {
+                    self.report(call, &record, &recorded, took);
+                    return Some(recorded);
+                }
+                Err(error) if error.is_transient() => {
+                    attempt += 1;
+                    tracing::warn!(call = %call.id, attempt, error = %error.chain(), "cannot record yet");
+                    tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)).await;
+                }
+                Err(error) if record.entries.is_empty() && record.outcome == "cannot_store" => {
+                    tracing::error!(call = %call.id, error = %error.chain(), "cannot record; the call will lapse as spent");
+                    return None;
+                }
+                Err(error) => {
+                    tracing::error!(call = %call.id, error = %error.chain(), "cannot store the answer; recording its cost alone");
+                    record = self.cost_alone(record, outcome, &error);
+                }
+            }
+        }
+    }
+
+    fn row(
+        &self,
+        call: &AdmittedCall,
+        http_status: Option<u16>,
+        duration: Duration,
+        verdict: Verdict,
+    ) -> CallRecord {
+        let fresh_for = self.fresh_for.unwrap_or_else(|| {
+            let endpoint = self.provider.endpoint(&call.endpoint);
+            endpoint.map_or(Duration::from_secs(60), |known| known.update_frequency())
+        });
+        CallRecord {
+            call: call.id,
+            provider: self.provider.name().clone(),
+            endpoint: call.endpoint.clone(),
+            lease_token: call.lease_token,
+            settlement: verdict.settlement,
+            outcome: verdict.outcome,
+            http_status,
+            duration,
+            entries: verdict.entries,
+            fresh_for,
+            jobs: verdict.jobs,
+            close: verdict.close,
+        }
+    }
+
+    fn cost_alone(
+        &self,
+        record: CallRecord,
+        outcome: &'static str,
+        error: &StoreError,
+    ) -> CallRecord {
+        let verdict = Verdict {
+            settlement: record.settlement,
+            outcome,
+            entries: Vec::new(),
+            jobs: record.jobs,
+            close: record.close,
+        };
+        let verdict = verdict::without_answers(verdict, &error.to_string());
+        CallRecord {
+            outcome: verdict.outcome,
+            entries: verdict.entries,
+            jobs: verdict.jobs,
+            close: verdict.close,
+            ..record
+        }
+    }
+
+    fn report(
+        &self,
+        call: &AdmittedCall,
+        record: &CallRecord,
+        recorded: &Recorded,
+        took: Duration,
+    ) {
+        let (provider, endpoint) = (record.provider.as_str(), record.endpoint.as_str());
+        let credits = match record.settlement {
+            Settlement::Answered { credits } => credits,
+            Settlement::GaveUp => call.reserved_credits,
+            Settlement::NotSent => 0,
+        };
+        metrics::api_call(provider, endpoint, record.outcome, took, call.jobs.len());
+        metrics::credits(provider, endpoint, credits, recorded.drift);
+        metrics::jobs_finished(provider, "completed", recorded.completed);
+        metrics::jobs_finished(provider, "failed", recorded.failed);
+        metrics::leases_lost(recorded.lost);
+        tracing::info!(
+            call = %call.id,
+            %provider,
+            %endpoint,
+            outcome = record.outcome,
+            status = record.http_status,
+            credits,
+            resources = call.jobs.len(),
+            completed = recorded.completed,
+            failed = recorded.failed,
+            waiting = recorded.waiting,
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            "call recorded",
+        );
+        if recorded.drift > 0 {
+            tracing::warn!(%provider, %endpoint, credits = recorded.drift, "the provider charged more than its rule says");
+        }
+        if let Some(close) = &record.close {
+            tracing::warn!(lane = %provider, reason = %close.reason, "lane closed by an answer");
+        }
+    }
+
+    fn announce(&self, recorded: &Recorded) {
+        if !recorded.stored.is_empty() || recorded.failed > 0 {
+            self.notifier.cache();
+            self.wake.wake_cache();
+        }
+        // A slot is free, and what waited for this call's cost may fit now.
+        self.wake.wake_jobs();
+    }
+}
+
+fn items(call: &AdmittedCall) -> Vec<String> {
+    call.jobs
+        .iter()
+        .filter_map(|job| job.item.clone())
+        .collect()
+}
+
+fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
+    reply
+        .headers
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.as_str())
+}

@@ -1,0 +1,75 @@
+//! What this process holds under leases at the moment.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::clock::Moment;
+
+/// The leases that this process holds, each with a way to tell its holder that it is lost.
+#[derive(Debug, Default)]
+pub(crate) struct InFlight {
+    held: Mutex<HashMap<Uuid, Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    since: Moment,
+    lost: CancellationToken,
+    /// Jobs that are held under it.
+    jobs: usize,
+}
+
+impl InFlight {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Held>> {
+        // The map is whole after each of the statements below, whoever panicked.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that `jobs` jobs are held under a lease; answers what is cancelled when it is
+    /// lost.
+    pub(crate) fn hold(&self, token: Uuid, jobs: usize) -> CancellationToken {
+        let lost = CancellationToken::new();
+        let held = Held {
+            since: Moment::now(),
+            lost: lost.clone(),
+            jobs,
+        };
+        self.lock().insert(token, held);
+        lost
+    }
+
+    /// Notes that `jobs` jobs are no longer held under a lease.
+    pub(crate) fn release(&self, token: Uuid, jobs: usize) {
+        let mut held = self.lock();
+        if let Some(entry) = held.get_mut(&token) {
+            entry.jobs = entry.jobs.saturating_sub(jobs);
+            if entry.jobs == 0 {
+                held.remove(&token);
+            }
+        }
+    }
+
+    /// The leases that are older than `age`: only those need a heartbeat.
+    pub(crate) fn older_than(&self, age: std::time::Duration) -> Vec<Uuid> {
+        self.lock()
+            .iter()
+            .filter(|(_, held)| held.since.after(age).has_passed())
+            .map(|(token, _)| *token)
+            .collect()
+    }
+
+    /// Tells the holder of a lease that it is lost.
+    pub(crate) fn lose(&self, token: Uuid) {
+        if let Some(held) = self.lock().get(&token) {
+            held.lost.cancel();
+        }
+    }
+
+    /// Whether nothing is held.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+}

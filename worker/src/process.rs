@@ -1,0 +1,263 @@
+//! One worker: its parts, how they start, and how they stop.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::catalog::Catalog;
+use shared::config::Secrets;
+use shared::model::ProviderName;
+use shared::retry::RetryPolicy;
+use shared::store::{Listener, Notifier, Store, StoreError, Wake};
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::client::{Client, ClientError, Limits};
+use crate::dispatcher::Dispatcher;
+use crate::executor::Executor;
+use crate::handlers::Handlers;
+use crate::heartbeat;
+use crate::in_flight::InFlight;
+use crate::local::Local;
+use crate::pump::Pump;
+use crate::upkeep::Upkeep;
+
+/// Connections that are kept for heartbeats and records alone.
+const VITAL_CONNECTIONS: u32 = 3;
+
+/// What a worker is made of.
+#[derive(Debug, Clone)]
+pub struct WorkerOptions {
+    /// What the configuration comes to.
+    pub catalog: Arc<Catalog>,
+    /// Keys of providers.
+    pub secrets: Secrets,
+    /// Where Postgres is.
+    pub database_url: String,
+    /// Where to listen, if not there.
+    pub listen_url: Option<String>,
+    /// The kinds of jobs that it runs.
+    pub handlers: Handlers,
+}
+
+/// Why a worker cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A provider cannot be called.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// A worker that is running.
+#[derive(Debug)]
+pub struct Worker {
+    store: Store,
+    name: String,
+    grace: Duration,
+    in_flight: Arc<InFlight>,
+    calls: TaskTracker,
+    parts: TaskTracker,
+    /// Stops claiming.
+    stop: CancellationToken,
+    /// Stops what must go on until the last call is recorded.
+    end: CancellationToken,
+    /// Tells handlers that their time is up.
+    give_up: CancellationToken,
+}
+
+impl Worker {
+    /// Starts a worker. The schema must be there; the database may be away again.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkerError`] for a URL or a provider that can never be used.
+    pub fn start(options: WorkerOptions) -> Result<Self, WorkerError> {
+        let config = &options.catalog.config().worker;
+        let store = Store::connect_lazy(&options.database_url, config.database_connections)?;
+        let vital = Store::connect_lazy(&options.database_url, VITAL_CONNECTIONS)?;
+        let name = format!("worker-{}", Uuid::new_v4().simple());
+        let (stop, end, give_up) = (
+            CancellationToken::new(),
+            CancellationToken::new(),
+            CancellationToken::new(),
+        );
+        let wake = Wake::default();
+        let listen_url = options
+            .listen_url
+            .as_deref()
+            .unwrap_or(&options.database_url);
+        Listener::start(listen_url, &wake, &end)?;
+        let notifier = Notifier::start(&store, &end);
+        let upkeep = Arc::new(Upkeep {
+            store: store.clone(),
+            notifier: notifier.clone(),
+            worker: name.clone(),
+            max_rescues: config.max_rescues,
+            rescue: Notify::new(),
+        });
+        let worker = Self {
+            store: store.clone(),
+            name: name.clone(),
+            grace: config.shutdown_grace,
+            in_flight: Arc::new(InFlight::default()),
+            calls: TaskTracker::new(),
+            parts: TaskTracker::new(),
+            stop,
+            end,
+            give_up,
+        };
+        let slots = Arc::new(Semaphore::new(config.concurrency as usize));
+        let mut lanes = HashMap::new();
+        for provider in options.catalog.providers() {
+            let due = Arc::new(Notify::new());
+            lanes.insert(provider.name().to_string(), Arc::clone(&due));
+            let executor = worker.executor(&options, provider.name(), &vital, &notifier, &wake)?;
+            let pump = Pump {
+                provider: provider.name().clone(),
+                store: store.clone(),
+                executor: Arc::new(executor),
+                worker: name.clone(),
+                key_id: options.catalog.key_id(provider.name(), &options.secrets),
+                lease: config.lease,
+                slots: Arc::clone(&slots),
+                due,
+                calls: worker.calls.clone(),
+                stop: worker.stop.clone(),
+            };
+            worker.parts.spawn(pump.run());
+        }
+        let due = Arc::new(Notify::new());
+        lanes.insert("local".to_owned(), Arc::clone(&due));
+        let local = Local {
+            store: store.clone(),
+            vital: vital.clone(),
+            handlers: options.handlers.clone(),
+            worker: name.clone(),
+            lease: config.lease,
+            slots: Arc::new(Semaphore::new(config.local_concurrency as usize)),
+            due,
+            wake: wake.clone(),
+            in_flight: Arc::clone(&worker.in_flight),
+            running: TaskTracker::new(),
+            give_up: worker.give_up.clone(),
+            stop: worker.stop.clone(),
+        };
+        worker.parts.spawn(local.run());
+        let dispatcher = Dispatcher {
+            store,
+            wake,
+            lanes,
+            upkeep: Arc::clone(&upkeep),
+            poll_interval: config.poll_interval,
+            stop: worker.stop.clone(),
+        };
+        worker.parts.spawn(dispatcher.run());
+        tokio::spawn(upkeep.run(worker.end.clone()));
+        tokio::spawn(heartbeat::run(
+            vital,
+            Arc::clone(&worker.in_flight),
+            config.lease,
+            worker.end.clone(),
+        ));
+        tracing::info!(worker = %worker.name, "worker started");
+        Ok(worker)
+    }
+
+    fn executor(
+        &self,
+        options: &WorkerOptions,
+        name: &ProviderName,
+        vital: &Store,
+        notifier: &Notifier,
+        wake: &Wake,
+    ) -> Result<Executor, WorkerError> {
+        let config = options.catalog.config();
+        let unknown = || ClientError::BadUrl {
+            provider: name.to_string(),
+        };
+        let section = config.providers.get(name).ok_or_else(unknown)?;
+        let provider = options
+            .catalog
+            .provider(name.as_str())
+            .ok_or_else(unknown)?;
+        let key = section
+            .provider
+            .key_env
+            .as_deref()
+            .and_then(|variable| options.secrets.provider_key(variable));
+        let limits = Limits {
+            connect_timeout: config.worker.connect_timeout,
+            call_timeout: config.worker.call_timeout,
+            max_body_bytes: config.worker.max_body_bytes,
+        };
+        Ok(Executor {
+            store: vital.clone(),
+            provider: Arc::clone(provider),
+            client: Client::new(name.as_str(), section, key, limits)?,
+            retry: RetryPolicy {
+                initial: config.queue.retry.initial,
+                max: config.queue.retry.max,
+                multiplier: config.queue.retry.multiplier,
+                jitter: config.queue.retry.jitter,
+            },
+            fresh_for: section.cache.fresh_for,
+            max_retry_after: section.budget.max_retry_after,
+            in_flight: Arc::clone(&self.in_flight),
+            notifier: notifier.clone(),
+            wake: wake.clone(),
+            stop: self.stop.clone(),
+        })
+    }
+
+    /// The worker's name, as it stands in rows.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Works until nothing is due and nothing is on its way.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from looking.
+    pub async fn run_until_idle(&self) -> Result<(), StoreError> {
+        loop {
+            let look = self.store.look().await?;
+            let due = look
+                .lanes
+                .iter()
+                .any(|lane| lane.wait == Some(Duration::ZERO));
+            if !due && self.in_flight.is_empty() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Stops in order: claims nothing more, lets calls in flight end and records them,
+    /// gives the rest back with their attempts.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.calls.close();
+        let give_up = self.give_up.clone();
+        let grace = self.grace;
+        let alarm = tokio::spawn(async move {
+            tokio::time::sleep(grace).await;
+            give_up.cancel();
+        });
+        self.parts.close();
+        self.parts.wait().await;
+        // A call ends by itself: at the latest at its own deadline.
+        self.calls.wait().await;
+        alarm.abort();
+        if let Err(error) = self.store.worker_gone(&self.name).await {
+            tracing::debug!(error = %error.chain(), "could not sign off");
+        }
+        self.end.cancel();
+        tracing::info!(worker = %self.name, "worker stopped");
+    }
+}

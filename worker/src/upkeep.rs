@@ -1,0 +1,77 @@
+//! Puts right what others left behind, and keeps the house.
+//!
+//! Every worker does it; each statement takes only what nobody else has locked, so that
+//! two workers at it share the work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::metrics;
+use shared::store::{Notifier, Store};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// How often a worker says that it is alive: readiness allows a minute.
+const SEEN_EVERY: Duration = Duration::from_secs(15);
+
+/// How often partitions are made ahead: they stand a week ahead.
+const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
+
+/// Shortest time between two rescues, so that many expired leases are taken together.
+const RESCUE_GAP: Duration = Duration::from_secs(1);
+
+/// The upkeep of one worker.
+#[derive(Debug)]
+pub(crate) struct Upkeep {
+    pub(crate) store: Store,
+    pub(crate) notifier: Notifier,
+    pub(crate) worker: String,
+    pub(crate) max_rescues: u32,
+    pub(crate) rescue: Notify,
+}
+
+impl Upkeep {
+    /// Some lease has run out.
+    pub(crate) fn ask_for_rescue(&self) {
+        self.rescue.notify_one();
+    }
+
+    /// Keeps house until stopped.
+    pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
+        let mut seen = tokio::time::interval(SEEN_EVERY);
+        let mut partitions = tokio::time::interval(PARTITIONS_EVERY);
+        loop {
+            let done = tokio::select! {
+                _ = seen.tick() => self.store.worker_seen(&self.worker, env!("CARGO_PKG_VERSION")).await,
+                _ = partitions.tick() => self.store.make_partitions().await.map(|_| ()),
+                () = self.rescue.notified() => {
+                    let done = self.rescue_all().await;
+                    tokio::time::sleep(RESCUE_GAP).await;
+                    done
+                }
+                () = stop.cancelled() => return,
+            };
+            if let Err(error) = done {
+                tracing::debug!(error = %error.chain(), "upkeep failed; it is tried again");
+            }
+        }
+    }
+
+    async fn rescue_all(&self) -> Result<(), shared::store::StoreError> {
+        let rescued = self.store.rescue(self.max_rescues).await?;
+        if rescued.lapsed > 0 {
+            tracing::warn!(calls = rescued.lapsed, "calls lapsed: spent as reserved");
+        }
+        let jobs = rescued.waiting.len() + rescued.failed.len();
+        if jobs > 0 {
+            tracing::warn!(
+                waiting = rescued.waiting.len(),
+                failed = rescued.failed.len(),
+                "jobs of a lost worker rescued"
+            );
+            metrics::rescued(jobs);
+            self.notifier.jobs();
+        }
+        Ok(())
+    }
+}
