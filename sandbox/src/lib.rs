@@ -71,7 +71,7 @@ pub enum SandboxError {
     Config(&'static str),
 }
 
-/// A running sandbox. Dropping it stops it at once; [`Sandbox::stop`] is gentler.
+/// A running sandbox. Dropping it stops it without waiting; [`Sandbox::stop`] waits.
 pub struct Sandbox {
     addr: SocketAddr,
     handle: Handle,

@@ -128,19 +128,26 @@ fn in_pieces(mut body: Vec<u8>, script: &Script) -> Body {
     Body::from_stream(pieces.chain(tear))
 }
 
-/// A valid success with `bytes` of padding behind it.
+/// A valid success with `bytes` of padding behind it, made while it is sent.
 fn huge_body(body: &[u8], bytes: u64, compressed: bool) -> Body {
     let last = usize::try_from(bytes % PIECE as u64).unwrap_or(0);
-    let pack = |piece: Vec<u8>| {
-        // A gzip file may have several members: the same one is sent again and again.
-        Bytes::from(if compressed { gzip(&piece) } else { piece })
-    };
-    let whole = pack(vec![b' '; PIECE]);
     let count = usize::try_from(bytes / PIECE as u64).unwrap_or(usize::MAX);
-    let pieces = stream::once(std::future::ready(pack(body.to_vec())))
-        .chain(stream::iter(std::iter::repeat_n(whole, count)))
-        .chain(stream::once(std::future::ready(pack(vec![b' '; last]))));
-    Body::from_stream(pieces.map(Ok::<_, io::Error>))
+    let pieces = std::iter::once(body.to_vec())
+        .chain(std::iter::repeat_n(vec![b' '; PIECE], count))
+        .chain(std::iter::once(vec![b' '; last]));
+    if !compressed {
+        return Body::from_stream(stream::iter(pieces.map(Ok::<_, io::Error>)));
+    }
+    let mut encoder = Some(GzEncoder::new(Vec::new(), Compression::fast()));
+    // One piece more than there is to write: the end of the gzip stream.
+    let packed = pieces.map(Some).chain([None]).map(move |piece| {
+        let (Some(open), Some(piece)) = (encoder.as_mut(), piece) else {
+            return encoder.take().map_or(Ok(Vec::new()), GzEncoder::finish);
+        };
+        open.write_all(&piece)?;
+        Ok::<_, io::Error>(std::mem::take(open.get_mut()))
+    });
+    Body::from_stream(stream::iter(packed))
 }
 
 fn gzip(body: &[u8]) -> Vec<u8> {
