@@ -56,6 +56,9 @@ pub(crate) struct Catalogue {
     by_id: HashMap<u32, usize>,
     by_slug: HashMap<String, usize>,
     by_symbol: HashMap<String, Vec<usize>>,
+    /// What all active coins are worth in US dollars, by their base prices: shares
+    /// of the whole need not move with every small coin.
+    pub(crate) whole_value: f64,
 }
 
 impl Catalogue {
@@ -67,6 +70,8 @@ impl Catalogue {
         for (at, coin) in coins.iter_mut().enumerate() {
             coin.rank = u32::try_from(at + 1).ok();
         }
+        let values = coins.iter().map(|coin| coin.base_price * coin.supply);
+        let whole_value = values.sum();
         coins.extend(known::retired());
 
         let mut by_id = HashMap::new();
@@ -82,6 +87,7 @@ impl Catalogue {
             by_id,
             by_slug,
             by_symbol,
+            whole_value,
         }
     }
 

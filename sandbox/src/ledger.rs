@@ -9,7 +9,8 @@
 //! # Rules
 //!
 //! 1. Every arrival counts as a request of the minute, errors and refusals
-//!    included. One without a known key counts for its address only.
+//!    included. One without a known key, or refused with 1011, counts for its
+//!    address only.
 //! 2. Only HTTP 200 is charged. A refused call is free.
 //! 3. A call that would pass a credit limit is refused before it is charged; one
 //!    that costs nothing is not. Whether CoinMarketCap refuses such a call or the

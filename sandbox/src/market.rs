@@ -124,20 +124,12 @@ impl<'a> Market<'a> {
             }),
         }
     }
-
-    /// The market value of all active coins in US dollars, roughly: by base prices,
-    /// because a share of the whole need not move with every small coin.
-    pub(crate) fn whole_value(&self) -> f64 {
-        self.catalogue
-            .active()
-            .map(|coin| coin.base_price * coin.supply)
-            .sum()
-    }
 }
 
 /// Twelve significant digits: short enough to read, long enough to tell steps apart.
 fn round(value: f64) -> f64 {
-    format!("{value:.11e}").parse().unwrap_or(value)
+    let scale = 10_f64.powi(11 - value.abs().log10().floor() as i32);
+    (value * scale).round() / scale
 }
 
 fn round4(value: f64) -> f64 {

@@ -100,8 +100,6 @@ pub(super) struct Writer<'m> {
     pub(super) converts: Converts,
     pub(super) shape: Shape,
     pub(super) aux: Option<Vec<String>>,
-    /// Market value of everything in US dollars, for the dominance.
-    whole: f64,
 }
 
 impl<'m> Writer<'m> {
@@ -111,13 +109,11 @@ impl<'m> Writer<'m> {
         shape: Shape,
         aux: Option<Vec<String>>,
     ) -> Self {
-        let whole = market.whole_value();
         Self {
             market,
             converts,
             shape,
             aux,
-            whole,
         }
     }
 
@@ -172,7 +168,8 @@ impl<'m> Writer<'m> {
         for (key, currency) in &self.converts.list {
             let figures = self.market.figures(coin, currency);
             let [hour, day, week, month, two_months, quarter] = figures.changes;
-            let share = 100.0 * figures.market_cap * currency.usd / self.whole;
+            let share =
+                100.0 * figures.market_cap * currency.usd / self.market.catalogue.whole_value;
             let mut fields = object(json!({
                 "price": figures.price,
                 "volume_24h": figures.volume_24h,

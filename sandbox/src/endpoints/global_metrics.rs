@@ -33,7 +33,7 @@ fn data(market: &Market<'_>, converts: &Converts) -> Value {
         .map(|coin| coin.market_pairs)
         .sum();
     let moved = market.chance(0x676c_6f62, STEPS) - 0.5;
-    let whole = market.whole_value() * (1.0 + 0.02 * moved);
+    let whole = market.catalogue.whole_value * (1.0 + 0.02 * moved);
     let updated = stamp(market.updated());
     let share = |id: u32| {
         let coin = market.catalogue.by_id(id);

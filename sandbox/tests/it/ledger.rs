@@ -102,16 +102,22 @@ async fn a_request_on_its_way_arrives_though_its_sender_gave_up() {
     caller
         .handle
         .script(Trouble::next(1, TroubleKind::Transit { ms: 300 }));
-    let url = format!("{}{QUOTE}", caller.sandbox.url());
-    let sent = caller
-        .client
-        .get(url)
-        .header("X-CMC_PRO_API_KEY", "sandbox-key")
-        .timeout(Duration::from_millis(50))
-        .send();
-    assert!(sent.await.unwrap_err().is_timeout());
+    let mut socket = tokio::net::TcpStream::connect(caller.sandbox.addr())
+        .await
+        .unwrap();
+    let request =
+        format!("GET {QUOTE} HTTP/1.1\r\nHost: x\r\nX-CMC_PRO_API_KEY: sandbox-key\r\n\r\n");
+    tokio::io::AsyncWriteExt::write_all(&mut socket, request.as_bytes())
+        .await
+        .unwrap();
+    while !caller.handle.troubles().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    drop(socket);
     assert_eq!(caller.handle.total().requests, 0);
-    caller.handle.arrived(1).await;
+    let arrival = caller.handle.arrived(1);
+    let arrived = tokio::time::timeout(Duration::from_secs(30), arrival).await;
+    assert!(arrived.is_ok(), "it never arrived");
     assert_eq!(caller.handle.total().credits, 1);
 }
 

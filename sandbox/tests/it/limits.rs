@@ -151,6 +151,10 @@ async fn a_changed_plan_holds_from_the_next_call_on() {
     plan.credits_per_month = 1;
     caller.handle.set_plan(plan.clone());
     assert_eq!(caller.get(QUOTE).await.code(), 1010);
+    // What costs nothing is answered even when more is used than allowed.
+    plan.credits_per_month = 0;
+    caller.handle.set_plan(plan.clone());
+    assert_eq!(caller.get("/v1/key/info").await.status, 200);
     plan.credits_per_month = 2;
     caller.handle.set_plan(plan);
     assert_eq!(caller.get(QUOTE).await.status, 200);
