@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::origin::Origin;
 use super::problems::{Problem, Problems};
 use super::tree::{Item, Node};
-use super::{Config, ProviderSection, TrackGroup, track, typed};
+use super::{Config, ProviderSection, TrackGroup, track, typed, wording};
 use crate::model::ProviderName;
 
 /// The sections there are.
@@ -104,7 +103,7 @@ fn provider_name(given: &str, item: &Item, problems: &mut Problems) -> Result<Pr
             Err(())
         }
         Err(error) => {
-            problems.push(refuse(&error.to_string(), ""));
+            problems.push(refuse(&wording::rule(&error.to_string()), ""));
             Err(())
         }
     }
@@ -117,6 +116,7 @@ fn provider(mut item: Item, problems: &mut Problems) -> Option<ProviderSection> 
     if problems.has(&format!("{path}.preset")) {
         return None;
     }
+    check_names(&item, problems);
     let (mut budget, mut cache) = (None, None);
     if let Some(table) = item.table_mut() {
         budget = table.remove("budget");
@@ -132,6 +132,28 @@ fn provider(mut item: Item, problems: &mut Problems) -> Option<ProviderSection> 
     section.budget.check(&format!("{path}.budget"), problems);
     section.cache.check(&format!("{path}.cache"), problems);
     Some(section)
+}
+
+/// Lists of named tables, such as limits, are merged by name: two of one name
+/// would be one.
+fn check_names(item: &Item, problems: &mut Problems) {
+    match &item.node {
+        Node::Scalar(_) => {}
+        Node::Table(table) => table.values().for_each(|item| check_names(item, problems)),
+        Node::List(items) => {
+            let mut seen = BTreeMap::new();
+            for item in items {
+                let Some(name) = item.get("name").filter(|name| name.text().is_some()) else {
+                    continue;
+                };
+                if let Some(first) = seen.insert(name.text(), &name.label) {
+                    let rule = format!("must differ from {first}");
+                    let reason = "a part of a list is found by its name";
+                    problems.refuse(&name.label, &rule, reason);
+                }
+            }
+        }
+    }
 }
 
 fn read_or_default<T: DeserializeOwned + Default>(
@@ -167,10 +189,7 @@ fn wrong(item: &Item, rule: &str) -> Problem {
     Problem {
         key: item.label.clone(),
         value: super::shown::value(item),
-        origin: match &item.origin {
-            Origin::Default => Origin::Default,
-            origin => origin.clone(),
-        },
+        origin: item.origin.clone(),
         rule: rule.to_owned(),
         reason: String::new(),
         suggestion: None,
