@@ -13,8 +13,20 @@ pub struct ProviderConfig {
     pub key_env: Option<String>,
     /// What may be spent.
     #[serde(default)]
-    pub limits: Vec<toml::Table>,
+    pub limits: toml::Table,
     /// Its paths.
     #[serde(default)]
     pub endpoints: toml::Table,
+}
+
+/// Every preset: its name and its text.
+pub const PRESETS: [(&str, &str); 1] = [(
+    "coinmarketcap",
+    include_str!("../../presets/coinmarketcap.toml"),
+)];
+
+/// The text of the preset with this name.
+pub fn preset(name: &str) -> Option<&'static str> {
+    let found = PRESETS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, text)| *text)
 }

@@ -116,7 +116,6 @@ fn provider(mut item: Item, problems: &mut Problems) -> Option<ProviderSection> 
     if problems.has(&format!("{path}.preset")) {
         return None;
     }
-    check_names(&item, problems);
     let (mut budget, mut cache) = (None, None);
     if let Some(table) = item.table_mut() {
         budget = table.remove("budget");
@@ -132,28 +131,6 @@ fn provider(mut item: Item, problems: &mut Problems) -> Option<ProviderSection> 
     section.budget.check(&format!("{path}.budget"), problems);
     section.cache.check(&format!("{path}.cache"), problems);
     Some(section)
-}
-
-/// Lists of named tables, such as limits, are merged by name: two of one name
-/// would be one.
-fn check_names(item: &Item, problems: &mut Problems) {
-    match &item.node {
-        Node::Scalar(_) => {}
-        Node::Table(table) => table.values().for_each(|item| check_names(item, problems)),
-        Node::List(items) => {
-            let mut seen = BTreeMap::new();
-            for item in items {
-                let Some(name) = item.get("name").filter(|name| name.text().is_some()) else {
-                    continue;
-                };
-                if let Some(first) = seen.insert(name.text(), &name.label) {
-                    let rule = format!("must differ from {first}");
-                    let reason = "a part of a list is found by its name";
-                    problems.refuse(&name.label, &rule, reason);
-                }
-            }
-        }
-    }
 }
 
 fn read_or_default<T: DeserializeOwned + Default>(
