@@ -5,7 +5,7 @@
 //! are apart, in [`Secrets`]: they come from the environment only.
 //!
 //! Every mistake is found at once and named with its key, value and place, by
-//! [`load`]; see [`ConfigErrors`].
+//! [`load()`]; see [`ConfigErrors`].
 //!
 //! # Not here
 //!

@@ -3,25 +3,34 @@
 //! Tables are merged key by key. Lists of tables that have a `name`, such as
 //! limits, are merged by that name, so that one figure of one limit can be
 //! changed without repeating the others. Every other list is replaced as a
-//! whole, because "the third element" means nothing across two files.
+//! whole, because "the third element" means nothing across two files, and so are
+//! the few tables in [`WHOLE`].
 
 use super::origin::Origin;
 use super::problems::{Problem, Problems, closest};
+use super::provider::{PRESETS, preset};
 use super::tree::{Item, Node};
 
-/// The presets that are compiled in, by name.
-pub(super) const PRESETS: &[(&str, &str)] = &[(
-    "coinmarketcap",
-    include_str!("../../presets/coinmarketcap.toml"),
-)];
+/// Tables below a provider that are replaced as a whole, with `*` for any name:
+/// each says one of several things, and two of them laid together say nothing.
+const WHOLE: &[&[&str]] = &[
+    &["auth"],
+    &["limits", "*", "window"],
+    &["endpoints", "*", "cost"],
+];
 
-/// Lays `over` over `under`.
-pub(super) fn merge(under: &mut Item, over: Item) {
+/// Lays `over` over `under`, both at `path` below a provider.
+fn merge(under: &mut Item, over: Item, path: &mut Vec<String>) {
+    let whole = WHOLE.iter().any(|pattern| matches(pattern, path));
     match (&mut under.node, over.node) {
-        (Node::Table(below), Node::Table(above)) => {
+        (Node::Table(below), Node::Table(above)) if !whole => {
             for (name, item) in above {
                 match below.get_mut(&name) {
-                    Some(known) => merge(known, item),
+                    Some(known) => {
+                        path.push(name);
+                        merge(known, item, path);
+                        path.pop();
+                    }
                     None => {
                         below.insert(name, item);
                     }
@@ -29,20 +38,24 @@ pub(super) fn merge(under: &mut Item, over: Item) {
             }
         }
         (Node::List(below), Node::List(above)) if all_named(below) && all_named(&above) => {
+            path.push(String::new());
             for item in above {
                 let known = below.iter_mut().find(|known| known.name() == item.name());
                 match known {
-                    Some(known) => merge(known, item),
+                    Some(known) => merge(known, item, path),
                     None => below.push(item),
                 }
             }
+            path.pop();
         }
-        (_, node) => {
-            under.node = node;
-            under.raw = over.raw;
-        }
+        (_, node) => under.node = node,
     }
     under.origin = over.origin;
+}
+
+fn matches(pattern: &[&str], path: &[String]) -> bool {
+    let same = |(part, name): (&&str, &String)| *part == "*" || *part == name;
+    pattern.len() == path.len() && pattern.iter().zip(path).all(same)
 }
 
 /// Whether these are tables with names, each another.
@@ -78,15 +91,10 @@ pub(super) fn lay_over_presets(root: &mut Item, problems: &mut Problems) {
         };
         if let Some(mut under) = preset_item(&preset) {
             let over = std::mem::replace(provider, Item::empty(Origin::Default));
-            merge(&mut under, over);
+            merge(&mut under, over, &mut Vec::new());
             *provider = under;
         }
     }
-}
-
-fn preset(name: &str) -> Option<&'static str> {
-    let found = PRESETS.iter().find(|(known, _)| *known == name);
-    found.map(|(_, text)| *text)
 }
 
 /// A preset as a tree. That each of them is TOML is tested.
@@ -122,7 +130,7 @@ mod tests {
 
     fn merged(under: &str, over: &str) -> toml::Value {
         let mut under = item(under);
-        merge(&mut under, item(over));
+        merge(&mut under, item(over), &mut Vec::new());
         under.to_value()
     }
 
@@ -147,6 +155,16 @@ mod tests {
         );
         let expected =
             "l = [{ name = 'x', cap = 1 }, { name = 'y', cap = 3 }, { name = 'z', cap = 4 }]";
+        assert_eq!(result, item(expected).to_value());
+    }
+
+    #[test]
+    fn a_window_is_replaced_and_not_mixed() {
+        let result = merged(
+            "limits.month = { cap = 1, window = { calendar = 'month' } }",
+            "limits.month.window = { rolling = '60s' }",
+        );
+        let expected = "limits.month = { cap = 1, window = { rolling = '60s' } }";
         assert_eq!(result, item(expected).to_value());
     }
 

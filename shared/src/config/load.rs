@@ -34,7 +34,7 @@ pub struct Source {
     /// Where `larder.toml` is looked for when no file is named; empty is the
     /// current directory.
     pub directory: PathBuf,
-    /// The environment, as [`super::environment`] gives it.
+    /// The environment, as [`super::environment()`] gives it.
     pub environment: BTreeMap<String, String>,
 }
 

@@ -154,8 +154,8 @@ fn unknown<'a>(
     let part = given.path.get(depth).map_or("", String::as_str);
     let known: Vec<_> = names.clone().collect();
     let rule = match known.as_slice() {
-        [] => format!("names a part of {path} that the configuration does not have"),
-        _ => format!("must name one of {path}: {}", known.join(", ")),
+        [] => format!("names nothing: {path} is empty"),
+        _ => format!("names nothing in {path}, which has {}", known.join(", ")),
     };
     let meant = closest(part, names).map(|name| {
         let mut path = given.path.clone();
@@ -167,7 +167,7 @@ fn unknown<'a>(
         ..problem(
             given,
             rule,
-            "a variable changes what the file defines, it adds nothing to it",
+            "a variable changes providers and groups that the file defines, it adds none",
         )
     }
 }

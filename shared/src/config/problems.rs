@@ -276,7 +276,15 @@ pub(super) trait Shown {
 
 impl Shown for Duration {
     fn shown(&self) -> String {
-        format!("\"{}\"", humantime::format_duration(*self))
+        // In the library's words 3650 days are 9 years, 11 months and some hours.
+        match (
+            self.as_secs() / 86_400,
+            self.as_secs() % 86_400,
+            self.subsec_nanos(),
+        ) {
+            (days @ 1.., 0, 0) => format!("\"{days}d\""),
+            _ => format!("\"{}\"", humantime::format_duration(*self)),
+        }
     }
 }
 

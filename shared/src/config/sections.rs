@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 
-use super::origin::Origin;
 use super::problems::{Problem, Problems};
 use super::tree::{Item, Node};
-use super::{Config, ProviderSection, TrackGroup, track, typed};
+use super::{Config, ProviderSection, TrackGroup, track, typed, wording};
 use crate::model::ProviderName;
 
 /// The sections there are.
@@ -104,7 +103,7 @@ fn provider_name(given: &str, item: &Item, problems: &mut Problems) -> Result<Pr
             Err(())
         }
         Err(error) => {
-            problems.push(refuse(&error.to_string(), ""));
+            problems.push(refuse(&wording::rule(&error.to_string()), ""));
             Err(())
         }
     }
@@ -167,10 +166,7 @@ fn wrong(item: &Item, rule: &str) -> Problem {
     Problem {
         key: item.label.clone(),
         value: super::shown::value(item),
-        origin: match &item.origin {
-            Origin::Default => Origin::Default,
-            origin => origin.clone(),
-        },
+        origin: item.origin.clone(),
         rule: rule.to_owned(),
         reason: String::new(),
         suggestion: None,

@@ -38,6 +38,7 @@ pub(super) fn may_be_secret(name: &str) -> bool {
         "secret",
         "password",
         "passwd",
+        "credential",
         "token",
         "api_key",
         "apikey",
@@ -83,4 +84,38 @@ fn shorten(text: String) -> String {
     }
     let start: String = line.chars().take(MOST - 1).collect();
     format!("{start}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::origin::Origin;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_shown() {
+        let text = "api_key = 'a'\nkey_env = 'b'\nheaders = { X-CMC_PRO_API_KEY = 'c' }\n\
+                    list = [{ token = 'd' }]";
+        let mut root = Item::parse(text, &|_| Origin::Default).unwrap();
+        root.label("");
+
+        let shown = |item: Option<&Item>| item.and_then(value);
+        assert_eq!(shown(root.get("api_key")), None);
+        assert_eq!(shown(root.get("key_env")).as_deref(), Some("\"b\""));
+        let headers = root.get("headers").unwrap();
+        assert_eq!(shown(headers.get("X-CMC_PRO_API_KEY")), None);
+        assert_eq!(shown(root.get("list")), None);
+    }
+
+    #[test]
+    fn a_url_is_shown_without_login_and_query() {
+        for (url, shown) in [
+            ("https://u:p@host/a?key=1#x", "https://host/a"),
+            ("postgres://u:p@host:5432/db", "postgres://host:5432/db"),
+            ("postgres://u:p/w@host/db", "postgres://…@host/db"),
+            ("http://127.0.0.1:8082", "http://127.0.0.1:8082"),
+            ("coinmarketcap:/v1/a?id=1", "coinmarketcap:/v1/a?id=1"),
+        ] {
+            assert_eq!(without_login(url), shown, "{url}");
+        }
+    }
 }

@@ -104,7 +104,7 @@ fn one() -> f64 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
-    expecting = "text, a number, true or false, or a list of texts and numbers"
+    expecting = "must be text, a number, true or false, or a list of texts and numbers"
 )]
 pub enum ParameterValue {
     /// Several values.
@@ -125,7 +125,7 @@ impl ParameterValue {
 
 /// One value of a parameter.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "text, a number, true or false")]
+#[serde(untagged, expecting = "must be text, a number, true or false")]
 pub enum Scalar {
     /// Such as `convert_id = 2781`.
     Integer(i64),

@@ -187,7 +187,7 @@ fn from_value(
         scalar => {
             let deserializer = ValueDeserializer::from(Spanned::new(span.clone(), scalar));
             let value = toml::Value::deserialize(deserializer)
-                .map_err(|error| (span.start, error.message().to_owned()))?;
+                .map_err(|_| (span.start, "a whole number has at most 64 bits".to_owned()))?;
             Ok(Item::new(Node::Scalar(value), own))
         }
     }

@@ -8,11 +8,17 @@
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
+use super::origin::Origin;
+use super::overrides::variable_of;
 use super::problems::{Problem, Problems, closest};
 use super::shown;
 use super::strict::Strict;
 use super::tree::{Item, Node, join};
 use super::wording;
+
+/// Most mistakes that are looked for in one part: each costs another reading of
+/// it, and nobody reads on after so many.
+const MOST_MISTAKES: usize = 20;
 
 /// Reads `item`; `also` are keys beside those of `T` that may stand in it.
 ///
@@ -23,7 +29,7 @@ pub(super) fn read<T: DeserializeOwned>(
     also: &[&str],
     problems: &mut Problems,
 ) -> Option<T> {
-    loop {
+    for _ in 0..MOST_MISTAKES {
         let error = match serde_path_to_error::deserialize(Strict(item.to_value())) {
             Ok(value) => return Some(value),
             Err(error) => error,
@@ -42,6 +48,7 @@ pub(super) fn read<T: DeserializeOwned>(
             return None;
         }
     }
+    None
 }
 
 /// One step down the tree.
@@ -129,6 +136,13 @@ fn note(culprit: &Item, message: &str, also: &[&str], problems: &mut Problems) {
 
 /// Words the problem of a key that nobody reads.
 pub(super) fn unknown_key(problem: &mut Problem, name: &str, known: &[&str]) {
+    if problem.key.starts_with("database.") && name.ends_with("url") {
+        problem.value = None;
+        "must not stand in the configuration".clone_into(&mut problem.rule);
+        "it may carry a password, so it comes from DATABASE_URL and DATABASE_LISTEN_URL only"
+            .clone_into(&mut problem.reason);
+        return;
+    }
     if shown::may_be_secret(name) {
         problem.value = None;
         "must not stand in the configuration".clone_into(&mut problem.rule);
@@ -141,9 +155,10 @@ pub(super) fn unknown_key(problem: &mut Problem, name: &str, known: &[&str]) {
     if let Some(meant) = closest(name, known.iter().copied()) {
         let around = problem.key.strip_suffix(name).unwrap_or_default();
         problem.suggestion = Some(match &problem.origin {
-            super::origin::Origin::Variable(_) => {
-                super::overrides::variable_of(&format!("{around}{meant}"))
-            }
+            Origin::Variable(variable) => variable.to_ascii_uppercase().replace(
+                &variable_of(&problem.key),
+                &variable_of(&format!("{around}{meant}")),
+            ),
             _ => format!("{around}{meant}"),
         });
     } else {

@@ -7,6 +7,13 @@
     reason = "a test fails by panicking, also in a function that tests share"
 )]
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on should stop where it stands"
+)]
+
 mod config;
 mod provider_coinmarketcap;
 mod store;

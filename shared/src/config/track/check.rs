@@ -8,6 +8,10 @@ use croner::parser::{CronParser, Seconds, Year};
 use super::TrackGroup;
 use crate::config::problems::{Problems, closest};
 
+/// What a resource key looks like.
+const RESOURCE_KEY: &str =
+    "must be a resource key such as \"coinmarketcap:/v1/global-metrics/quotes/latest\"";
+
 /// Longest time that a group can ask for.
 const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
@@ -105,17 +109,18 @@ impl<'a> Group<'a> {
         for (index, resource) in self.group.resources.iter().enumerate() {
             let key = self.key(&format!("resources[{index}]"));
             let Some((provider, path)) = resource.as_str().split_once(':') else {
-                let rule = "must be a resource key, PROVIDER:/PATH?QUERY";
-                let example = "such as \"coinmarketcap:/v1/global-metrics/quotes/latest\"";
-                problems.refuse(&key, rule, example);
+                problems.refuse(
+                    &key,
+                    RESOURCE_KEY,
+                    "it begins with the provider and a colon",
+                );
                 continue;
             };
             if !path.starts_with('/') {
-                let rule = "must be a resource key, PROVIDER:/PATH?QUERY";
                 problems.refuse(
                     &key,
-                    rule,
-                    "what follows the provider is a path from its root",
+                    RESOURCE_KEY,
+                    "after the colon comes a path from the root",
                 );
             } else {
                 self.check_provider(&key, provider, problems);
@@ -134,9 +139,9 @@ impl<'a> Group<'a> {
         let known: Vec<_> = self.providers.iter().map(String::as_str).collect();
         let reason = match known.as_slice() {
             [] => "there is no [providers.NAME] in the configuration".to_owned(),
-            _ => format!("there are {}", known.join(", ")),
+            _ => format!("the providers are {}", known.join(", ")),
         };
-        let meant = closest(provider, known).map(str::to_owned);
+        let meant = closest(provider, known).map(|name| format!("{name:?}"));
         problems.refuse_suggesting(
             key,
             "must name a provider of the configuration",

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use shared::config::{EXAMPLE_ORIGIN, Origin, environment, load, load_with};
+use proptest::prelude::*;
+use shared::config::{EXAMPLE, EXAMPLE_ORIGIN, Origin, environment, load, load_with};
 
 use super::{loaded, source};
 
@@ -185,6 +186,34 @@ fn what_another_part_finds_wrong_is_reported_with_the_rest() {
     assert_eq!(errors.problems().len(), 2, "{text}");
     let line = "providers.coinmarketcap.base_url = \"ftp://x\" (file, line 3)";
     assert!(text.contains(line), "{text}");
+}
+
+#[test]
+fn hopeless_files_are_refused_in_reasonable_time() {
+    let deep = format!("a = {}", "[".repeat(100_000));
+    let many: String = (0..5_000).map(|n| format!("wrong_{n} = 1\n")).collect();
+    for file in [deep, format!("[worker]\n{many}"), many] {
+        assert!(loaded(Some(&file), &[]).is_err());
+    }
+}
+
+#[test]
+fn files_of_other_systems_are_read() {
+    let file = "\u{feff}[worker]\r\nlease = \"31s\"\r\n";
+    let config = loaded(Some(file), &[]).unwrap().config;
+    assert_eq!(config.worker.lease, Duration::from_secs(31));
+}
+
+proptest! {
+    /// Whatever one line of the example is replaced by: an answer, no panic.
+    #[test]
+    fn any_line_may_be_anything(line in 0..EXAMPLE.lines().count(), with in "[a-z_.=\\[\\]{}\"' 0-9-]{0,30}") {
+        let mut lines: Vec<_> = EXAMPLE.lines().collect();
+        lines[line] = &with;
+        if let Err(errors) = loaded(Some(&lines.join("\n")), &[]) {
+            prop_assert!(!errors.problems().is_empty());
+        }
+    }
 }
 
 #[test]
