@@ -4,3 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod provider_coinmarketcap;
+mod provider_config;
+mod provider_join;
+mod provider_keys;
+mod provider_mutations;
+mod provider_replies;
+mod provider_shapes;
+mod recordings;
