@@ -20,7 +20,6 @@ mod scalar;
 mod usage;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,25 +73,6 @@ pub struct ProviderConfig {
 
     /// What replies mean, in order: the first rule that matches wins.
     pub rules: Vec<RuleConfig>,
-
-    /// Whether limits are enforced or only watched.
-    pub mode: BudgetMode,
-
-    /// Part of each credits window kept for readers' misses, from 0 to 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub readers_share: Option<f64>,
-
-    /// Most resources that readers may add by asking for them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_untracked: Option<u32>,
-
-    /// How long "does not exist" is remembered of a resource.
-    #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
-    pub negative_ttl: Option<Duration>,
-
-    /// Longest wait that a `Retry-After` of the provider can impose.
-    #[serde(with = "humantime_serde", skip_serializing_if = "Option::is_none")]
-    pub max_retry_after: Option<Duration>,
 }
 
 /// Where the key goes in a request: exactly one of `header`, `query`, `bearer`.
@@ -150,15 +130,4 @@ pub struct ReportedCostConfig {
     /// Without it every outcome does, which can only err on the safe side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charged: Option<Vec<Outcome>>,
-}
-
-/// Whether limits are enforced or only watched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BudgetMode {
-    /// A call that does not fit is not made.
-    #[default]
-    Enforce,
-    /// Everything is counted, nothing is held back: for trying it out.
-    Observe,
 }

@@ -21,10 +21,11 @@ impl Provider {
             .split('&')
             .filter_map(|pair| pair.strip_suffix("=*"))
             .collect();
-        let pairs = decode_query(query).ok_or_else(|| RequestError::BadKey {
+        let bad = || RequestError::BadKey {
             provider: self.name.to_string(),
             given: cut(text),
-        })?;
+        };
+        let pairs = decode_query(query).ok_or_else(bad)?;
         let given: Vec<(&str, Given<'_>)> = pairs
             .iter()
             .map(|(name, value)| {
@@ -36,6 +37,12 @@ impl Provider {
                 (name.as_str(), value)
             })
             .collect();
-        Question::new(endpoint, &given)
+        let question = Question::new(endpoint, &given)?;
+        // A batch key names no items: those of a call come beside it.
+        if question.items.is_empty() {
+            Ok(question)
+        } else {
+            Err(bad())
+        }
     }
 }

@@ -31,7 +31,6 @@ impl Provider {
         let mut problems = Problems::default();
         check_base_url(&config.base_url, &mut problems);
         check_auth(config, &mut problems);
-        check_shares(config, &mut problems);
         let limits = config
             .limits
             .iter()
@@ -217,19 +216,6 @@ fn check_auth(config: &ProviderConfig, problems: &mut Problems) {
                 "HTTP allows nothing else in a header",
             );
         }
-    }
-}
-
-fn check_shares(config: &ProviderConfig, problems: &mut Problems) {
-    if let Some(share) = config.readers_share
-        && !(0.0..=1.0).contains(&share)
-    {
-        problems.add(
-            "readers_share",
-            share,
-            "must be from 0 to 1",
-            "it is a part of each credits window",
-        );
     }
 }
 

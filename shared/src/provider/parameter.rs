@@ -141,31 +141,29 @@ impl Parameter {
     }
 
     fn text(&self, given: &str) -> Result<String, String> {
-        if given.len() > MAX_TEXT || given.chars().any(is_unprintable) {
+        let folded = self.folded(given);
+        if folded.len() > MAX_TEXT || folded.chars().any(is_unprintable) {
             return Err(format!(
                 "must be text of at most {MAX_TEXT} bytes without control characters"
             ));
         }
-        if self.config.list && given.contains(',') {
-            return Err("must not contain a comma".to_owned());
-        }
-        self.folded_stable(given)
+        self.stable(folded)
     }
 
     fn word(&self, given: &str) -> Result<String, String> {
         let good = |letter: char| letter.is_alphanumeric() || WORD_SIGNS.contains(letter);
-        if given.len() > MAX_WORD || !given.chars().all(good) {
+        let folded = self.folded(given);
+        if folded.len() > MAX_WORD || !folded.chars().all(good) {
             return Err(format!(
                 "must be a word of at most {MAX_WORD} bytes: letters, digits and {WORD_SIGNS}"
             ));
         }
-        self.folded_stable(given)
+        self.stable(folded)
     }
 
-    /// Folds until nothing changes, so that canonical of canonical is itself: a
-    /// few letters outside ASCII have a case that has a case of its own.
-    fn folded_stable(&self, given: &str) -> Result<String, String> {
-        let folded = self.folded(given);
+    /// Refuses the few texts outside ASCII whose case has a case of its own, so that
+    /// canonical of canonical is itself.
+    fn stable(&self, folded: String) -> Result<String, String> {
         if self.folded(&folded) == folded {
             Ok(folded)
         } else {

@@ -127,11 +127,14 @@ impl Split {
                 (Some(_), None) => self
                     .item_of(value, parameter)
                     .filter(|item| *item == parameter.folded(&key)),
+                // Either the key that it says it has or, as in some dialects, the
+                // item itself.
                 (Some(_), Some(pointer)) => {
                     let own = json::find(value, pointer).ok().flatten();
-                    own.and_then(json::scalar)
-                        .filter(|own| *own == key)
-                        .and_then(|_| self.item_of(value, parameter))
+                    let own = own.and_then(json::scalar);
+                    self.item_of(value, parameter).filter(|item| {
+                        own.is_some_and(|own| own == key) || *item == parameter.folded(&key)
+                    })
                 }
             };
             match item {

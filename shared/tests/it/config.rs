@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use shared::config::{ConfigErrors, Loaded, Source, load};
+use shared::catalog::Catalog;
+use shared::config::{ConfigErrors, Loaded, Source};
 
 mod example;
 mod golden;
@@ -19,7 +20,8 @@ pub(crate) fn loaded(
     if let Some(text) = text {
         std::fs::write(directory.path().join("larder.toml"), text).unwrap();
     }
-    load(&source(directory.path(), environment))
+    let (_, loaded) = Catalog::load(&source(directory.path(), environment))?;
+    Ok(loaded)
 }
 
 /// A source that looks into `directory`.

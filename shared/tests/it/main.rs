@@ -4,16 +4,16 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test fails by panicking, also in a function that tests share"
-)]
-
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
     reason = "a test that cannot go on should stop where it stands"
 )]
 
 mod config;
 mod provider_coinmarketcap;
+mod provider_config;
+mod provider_join;
+mod provider_keys;
+mod provider_mutations;
+mod provider_replies;
+mod provider_shapes;
+mod recordings;
 mod store;
