@@ -45,6 +45,7 @@ fn each_rule_names_its_key() {
         ("envelope = { data = \"\" }", "envelope.data"),
         ("envelope = { data = \"data\" }", "envelope.data"),
         ("cost = { pointer = \"x\" }", "cost.pointer"),
+        ("message = \"x\"", "message"),
         ("readers_share = 1.5", "readers_share"),
         (
             "[limits.m]\nunit = \"credits\"\ncap = 1\nwindow = {}",
