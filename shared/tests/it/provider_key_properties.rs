@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use shared::provider::Provider;
 
-use crate::recordings::{coinmarketcap, query};
+use crate::recordings::{cases, coinmarketcap, query};
 
 const QUOTES: &str = "/v3/cryptocurrency/quotes/latest";
 
@@ -49,7 +49,7 @@ fn path() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(cases())]
 
     #[test]
     fn canonical_of_canonical_is_itself(path in path(), pairs in pairs()) {
