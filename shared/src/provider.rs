@@ -89,6 +89,7 @@ pub struct Provider {
     rules: Vec<rule::Rule>,
     envelope: Option<envelope::Envelope>,
     cost_pointer: Option<pointer::Pointer>,
+    message: Option<pointer::Pointer>,
     usage: Option<usage::Usage>,
     secret_parameters: Vec<String>,
 }

@@ -18,16 +18,19 @@ pub(super) fn resolve(
     let mut tracked = Vec::new();
     for (index, group) in config.track.iter().enumerate() {
         let path = format!("track[{index}]");
-        let Some(every) = group.every else {
-            problems.refuse(
-                &format!("{path}.every"),
-                "must be set",
-                "this release refreshes at fixed intervals only",
-            );
-            continue;
-        };
         let mut resources = keys(group, &path, providers, problems);
         resources.extend(question(group, &path, providers, problems));
+        let Some(every) = group.every else {
+            // A group with neither has been reported already.
+            if !group.schedule.is_empty() && !problems.has(&format!("{path}.schedule")) {
+                problems.refuse(
+                    &format!("{path}.schedule"),
+                    "must be left out, and every be given",
+                    "this release refreshes at fixed intervals only",
+                );
+            }
+            continue;
+        };
         tracked.extend(resources.into_iter().map(|resource| TrackSpec {
             resource,
             group: group.name.to_string(),

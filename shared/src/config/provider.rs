@@ -58,6 +58,11 @@ pub struct ProviderConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envelope: Option<EnvelopeConfig>,
 
+    /// JSON pointer to the provider's own words about an error, such as
+    /// `/status/error_message`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+
     /// Where a reply says what it cost, and which replies cost anything.
     pub cost: ReportedCostConfig,
 
@@ -105,10 +110,6 @@ pub struct EnvelopeConfig {
     /// When the provider wrote the reply, such as `/status/timestamp`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
-
-    /// The provider's own words about an error, such as `/status/error_message`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
 
     /// Numbers that are 0 in an answer from the cache, since it cost nothing.
     pub zero: Vec<String>,

@@ -55,18 +55,8 @@ impl Provider {
             }
             Envelope::compile(envelope, &mut problems)
         });
-        let cost_pointer = config.cost.pointer.as_ref().and_then(|text| {
-            Pointer::parse(text)
-                .map_err(|error| {
-                    problems.add(
-                        "cost.pointer",
-                        text,
-                        "must be a JSON pointer",
-                        error.to_string(),
-                    );
-                })
-                .ok()
-        });
+        let cost_pointer = pointer("cost.pointer", config.cost.pointer.as_ref(), &mut problems);
+        let message = pointer("message", config.message.as_ref(), &mut problems);
         let secret_parameters = secret_parameters(config);
         let endpoints = endpoints(config, &secret_parameters, &mut problems);
         let usage = config
@@ -83,9 +73,26 @@ impl Provider {
             rules,
             envelope,
             cost_pointer,
+            message,
             usage,
             secret_parameters,
         })
+    }
+}
+
+/// Reads a JSON pointer; `None` when there is none, or it is not one.
+fn pointer(
+    key: impl Into<String>,
+    text: Option<&String>,
+    problems: &mut Problems,
+) -> Option<Pointer> {
+    let text = text?;
+    match Pointer::parse(text) {
+        Ok(pointer) => Some(pointer),
+        Err(error) => {
+            problems.add(key, text, "must be a JSON pointer", error.to_string());
+            None
+        }
     }
 }
 

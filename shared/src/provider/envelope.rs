@@ -16,8 +16,7 @@ pub(super) const MAX_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub(super) struct Envelope {
     pub(super) data: Pointer,
-    pub(super) timestamp: Option<Pointer>,
-    pub(super) message: Option<Pointer>,
+    timestamp: Option<Pointer>,
     zero: Vec<Pointer>,
 }
 
@@ -40,10 +39,6 @@ impl Envelope {
             data: read("data", &config.data)?,
             timestamp: match &config.timestamp {
                 Some(text) => Some(read("timestamp", text)?),
-                None => None,
-            },
-            message: match &config.message {
-                Some(text) => Some(read("message", text)?),
                 None => None,
             },
             zero: config

@@ -1,6 +1,6 @@
 //! A question in canonical form, before it becomes resources or a call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::endpoint::Endpoint;
 use super::parameter::{self, Parameter};
@@ -46,6 +46,7 @@ impl<'p> Question<'p> {
         for (name, value) in given {
             question.take(name, *value)?;
         }
+        question.settle();
         question.check_groups()?;
         // Only now: a default that was given counts as given for the groups.
         question.values.retain(|name, values| {
@@ -79,8 +80,6 @@ impl<'p> Question<'p> {
             *known = values;
         } else if parameter.config().list {
             known.extend(values);
-            known.sort_unstable();
-            known.dedup();
         } else if *known != values {
             return Err(RequestError::Repeated {
                 endpoint: endpoint.name.to_string(),
@@ -107,11 +106,20 @@ impl<'p> Question<'p> {
             let items = parameter
                 .values_in_order(value)
                 .map_err(|reason| self.bad_value(name, value, reason))?;
-            let mut seen: std::collections::HashSet<String> = self.items.iter().cloned().collect();
-            self.items
-                .extend(items.into_iter().filter(|item| seen.insert(item.clone())));
+            self.items.extend(items);
         }
         Ok(())
+    }
+
+    /// Removes repetitions once everything is in: doing so for each of thousands of
+    /// repeated parameters would take seconds.
+    fn settle(&mut self) {
+        for values in self.values.values_mut() {
+            values.sort_unstable();
+            values.dedup();
+        }
+        let mut seen = HashSet::new();
+        self.items.retain(|item| seen.insert(item.clone()));
     }
 
     fn check_groups(&self) -> Result<(), RequestError> {

@@ -152,7 +152,7 @@ impl Provider {
     }
 
     fn message(&self, body: &Body<'_>) -> Option<String> {
-        let text = body.scalar(self.envelope.as_ref()?.message.as_ref()?)?;
+        let text = body.scalar(self.message.as_ref()?)?;
         let clean: String = text
             .chars()
             .map(|letter| if letter.is_control() { ' ' } else { letter })

@@ -8,9 +8,11 @@
 )]
 
 mod config;
+mod provider_charge;
 mod provider_coinmarketcap;
 mod provider_config;
 mod provider_join;
+mod provider_key_properties;
 mod provider_keys;
 mod provider_mutations;
 mod provider_replies;

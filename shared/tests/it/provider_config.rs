@@ -210,7 +210,8 @@ fn each_rule_names_its_key() {
 
 #[test]
 fn all_problems_are_told_at_once() {
-    let found = problems("base_url = \"x\"\nenvelope = { data = \"data\" }\n[endpoints.a]\npath = \"a\"");
+    let found =
+        problems("base_url = \"x\"\nenvelope = { data = \"data\" }\n[endpoints.a]\npath = \"a\"");
     assert_eq!(found.len(), 3, "{found:#?}");
 }
 

@@ -164,7 +164,7 @@ fn check(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases())]
 
     #[test]
     fn broken_text_never_panics_and_never_finds_what_is_not_there(

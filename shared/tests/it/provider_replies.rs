@@ -10,7 +10,6 @@ use shared::provider::{
 use crate::recordings::*;
 
 const BY_ID: &str = "quotes_latest?id=*";
-const RULE: Charge = Charge::ByRule { anomaly: true };
 
 fn found<'a>(reading: &'a Reading, item: &str) -> &'a Answer {
     let (_, of_item) = reading.items.iter().find(|(name, _)| name == item).unwrap();
@@ -279,36 +278,6 @@ fn a_success_without_data_is_empty_and_never_an_answer() {
     );
     assert_eq!(reading.outcome, Outcome::NotFound);
     assert_eq!(reading.items, [("XYZ".to_owned(), ItemReading::NotFound)]);
-}
-
-#[test]
-fn a_cost_that_cannot_be_true_is_settled_by_the_rule() {
-    let with = |cost: &str| {
-        let body = format!(r#"{{"data":[{{"id":1}}],"status":{{"error_code":0{cost}}}}}"#);
-        understand(&coinmarketcap(), BY_ID, &["1"], 200, &body).charged
-    };
-    for (cost, charged) in [
-        (r#","credit_count":0"#, Charge::Reported(0)),
-        (r#","credit_count":7"#, Charge::Reported(7)),
-        (r#","credit_count":100"#, Charge::Reported(100)),
-        (r#","credit_count":101"#, RULE),
-        (r#","credit_count":-1"#, RULE),
-        (r#","credit_count":1.5"#, RULE),
-        (r#","credit_count":1e2"#, RULE),
-        (r#","credit_count":"1""#, RULE),
-        (r#","credit_count":null"#, RULE),
-        (r#","credit_count":[1]"#, RULE),
-        (r#","credit_count":99999999999999999999"#, RULE),
-        (r#","credit_count":1,"credit_count":2"#, RULE),
-        ("", RULE),
-    ] {
-        assert_eq!(with(cost), charged, "{cost}");
-    }
-    let html = understand(&coinmarketcap(), BY_ID, &["1"], 502, "<html>");
-    assert_eq!(html.charged, Charge::Free);
-    let html = understand(&coinmarketcap(), BY_ID, &["1"], 200, "<html>");
-    assert_eq!(html.charged, RULE, "a 200 may have been charged");
-    assert!(html.may_have_been_charged());
 }
 
 #[test]

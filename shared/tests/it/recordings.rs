@@ -2,6 +2,7 @@
 //!
 //! Where each of them comes from stands in `tests/fixtures/coinmarketcap/README.md`.
 
+use proptest::test_runner::Config as ProptestConfig;
 use serde_json::Value;
 use shared::config::provider::{ProviderConfig, preset};
 use shared::model::BatchKey;
@@ -80,6 +81,15 @@ pub(crate) fn understand_recorded(
 ) -> Reading {
     let (status, body) = recorded(text);
     understand(provider, batch_key, items, status, &body.to_string())
+}
+
+/// How many cases a property is tried with: 1,000, or `PROPTEST_CASES` for a longer
+/// hunt.
+pub(crate) fn cases() -> ProptestConfig {
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => ProptestConfig::default(),
+        None => ProptestConfig::with_cases(1_000),
+    }
 }
 
 /// Pairs of a query.

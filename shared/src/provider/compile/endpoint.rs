@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::pointer;
 use crate::config::provider::{CostConfig, EndpointConfig, ParameterKind, SplitConfig, SplitKind};
 use crate::provider::cost::{CostRule, CreditRule, MOST_CREDITS};
 use crate::provider::endpoint::{Endpoint, PathTemplate};
 use crate::provider::parameter::Parameter;
-use crate::provider::pointer::Pointer;
 use crate::provider::problem::Problems;
 use crate::provider::read::MAX_ITEMS;
 use crate::provider::split::Split;
@@ -291,15 +291,4 @@ fn amount(
         );
     }
     Some((of.clone(), default?))
-}
-
-fn pointer(key: String, text: Option<&String>, problems: &mut Problems) -> Option<Pointer> {
-    let text = text?;
-    match Pointer::parse(text) {
-        Ok(pointer) => Some(pointer),
-        Err(error) => {
-            problems.add(key, text, "must be a JSON pointer", error.to_string());
-            None
-        }
-    }
 }

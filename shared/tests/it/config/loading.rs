@@ -99,7 +99,7 @@ fn a_file_that_cannot_be_read_is_named() {
 fn a_variable_changes_any_key() {
     let file = format!(
         "{PROVIDER}[[track]]\nname = 'coins'\nprovider = 'coinmarketcap'\n\
-         endpoint = 'quotes_latest'\nevery = '5m'"
+         endpoint = 'quotes_latest'\nparameters = {{ id = 1 }}\nevery = '5m'"
     );
     let variables = [
         ("LARDER__WORKER__LEASE", "60s"),
@@ -138,10 +138,12 @@ fn a_variable_is_text_where_its_toml_would_not_do() {
         "{PROVIDER}[[track]]\nname = 'coins'\nprovider = 'coinmarketcap'\n\
          endpoint = 'quotes_latest'\nschedule = '0 9 * * *'"
     );
-    let config = loaded(Some(&file), &[("LARDER__TRACK__COINS__ENDPOINT", "true")])
-        .unwrap()
-        .config;
-    assert_eq!(config.track[0].endpoint.as_ref().unwrap().as_str(), "true");
+    let refused = loaded(Some(&file), &[("LARDER__TRACK__COINS__ENDPOINT", "true")]);
+    let text = refused.unwrap_err().to_string();
+    assert!(
+        text.contains("track[0].endpoint = true"),
+        "read as a name, and no endpoint of the provider: {text}"
+    );
 }
 
 #[test]
