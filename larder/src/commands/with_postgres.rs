@@ -70,13 +70,14 @@ async fn run_command(command: &[OsString], url: &str) -> Outcome {
     // leaves Postgres behind.
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::from(&error))?;
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::from(&error))?;
-    let mut child = Command::new(program)
-        .args(arguments)
-        .env("DATABASE_URL", url)
-        .spawn()
-        .map_err(|error| {
-            Failure::new(format!("cannot run {}: {error}", program.to_string_lossy()))
-        })?;
+    let mut command = Command::new(program);
+    command.args(arguments).env("DATABASE_URL", url);
+    for name in package_variables() {
+        command.env_remove(name);
+    }
+    let mut child = command.spawn().map_err(|error| {
+        Failure::new(format!("cannot run {}: {error}", program.to_string_lossy()))
+    })?;
     loop {
         tokio::select! {
             status = child.wait() => {
@@ -88,6 +89,16 @@ async fn run_command(command: &[OsString], url: &str) -> Outcome {
             _ = terminate.recv() => forward_terminate(&child),
         }
     }
+}
+
+/// What `cargo run` says about this package. A cargo inside the command would
+/// pass it on to build scripts, which take it for a change and build everything
+/// again.
+fn package_variables() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    })
 }
 
 fn forward_terminate(child: &Child) {
