@@ -175,7 +175,10 @@ fn restore_or_remove(data: &str) -> String {
 /// Postgres is started with `LC_ALL=C`.
 fn diagnose(tail: &str, data: &str) -> String {
     let says = |text: &str| tail.contains(text);
-    if says("No space left on device") || says("Disk quota exceeded") {
+    if says("No space left on device")
+        || says("Check free disk space")
+        || says("Disk quota exceeded")
+    {
         "the disk is full: make room, then start again".to_owned()
     } else if says("could not create shared memory") || says("could not resize shared memory") {
         "the system gives out no shared memory: raise its limit (a container: --shm-size)"
