@@ -1,6 +1,6 @@
 //! The subcommands, one file each.
 //!
-//! A new one is a file here, a variant below, and an arm in [`Command::run`].
+//! A new one is a file here, a variant below, and an arm in `Command::run`.
 
 mod health;
 mod with_postgres;

@@ -83,6 +83,13 @@ impl Place {
         }
     }
 
+    /// Renames the directory in which the binary runs.
+    pub(crate) fn move_to(&mut self, name: &str) {
+        let dir = self.root.path().join(name);
+        std::fs::rename(&self.dir, &dir).unwrap();
+        self.dir = dir;
+    }
+
     /// The directory in which the binary runs.
     pub(crate) fn dir(&self) -> &Path {
         &self.dir
