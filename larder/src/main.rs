@@ -1,2 +1,7 @@
-//! The command line of Larder.
-fn main() {}
+//! The binary `larder`; everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    larder::cli::main()
+}

@@ -8,6 +8,7 @@
 )]
 
 mod config;
+mod layout;
 mod provider_charge;
 mod provider_coinmarketcap;
 mod provider_config;

@@ -1,0 +1,106 @@
+//! Reads the arguments, runs the subcommand, prints what went wrong.
+//!
+//! An error is one line on standard error that starts with `error:`, and where
+//! something can be done about it a second one that starts with `help:`. Exit
+//! status: 0 for success only, 1 for a failure, 2 for arguments that are wrong.
+
+use std::error::Error;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use tracing_subscriber::EnvFilter;
+
+use crate::commands::Command;
+
+/// Keeps answers from usage-priced APIs in Postgres, within a budget.
+#[derive(Debug, Parser)]
+#[command(name = "larder", version, about, disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What a subcommand ends with: an exit status, or a failure to print.
+pub type Outcome = Result<ExitCode, Failure>;
+
+/// A failure as people see it.
+#[derive(Debug)]
+pub struct Failure {
+    message: String,
+    help: Option<String>,
+}
+
+impl Failure {
+    /// A failure with a message of one line, without a full stop.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    /// Says what can be done about it.
+    #[must_use]
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// The message of the error and of each of its causes, joined by colons.
+impl<E: Error> From<&E> for Failure {
+    fn from(error: &E) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            cause = error.source();
+        }
+        Self::new(message)
+    }
+}
+
+/// The whole program: parses, runs, reports.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_logging(&arguments.command);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(arguments.command.run()),
+        Err(error) => Err(Failure::from(&error)),
+    };
+    outcome.unwrap_or_else(|failure| {
+        report(&failure);
+        ExitCode::FAILURE
+    })
+}
+
+/// Logs go to standard error, so that what a command prints can be piped.
+fn start_logging(command: &Command) {
+    let filter = ["LARDER_LOG", "RUST_LOG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| command.log_level().to_owned());
+    let filter = EnvFilter::builder().parse_lossy(filter);
+    let result = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .try_init();
+    // Somebody who embeds this library may have set a subscriber of their own.
+    drop(result);
+}
+
+fn report(failure: &Failure) {
+    let mut text = format!("error: {}\n", failure.message);
+    if let Some(help) = &failure.help {
+        text.push_str(&format!("help: {help}\n"));
+    }
+    // With standard error closed there is nobody left to tell.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,180 @@
+//! `larder with-postgres -- COMMAND`: a private Postgres for one command.
+//!
+//! `make test` and `make sqlx` use it, so that they need neither a running
+//! server nor a password. With `--fast` the data is made in a temporary
+//! directory, is not durable, and is deleted afterwards; without, it is the one
+//! that `larder up` uses in this directory.
+
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, ExitStatus};
+
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::{Failure, Outcome};
+use crate::postgres::{self, Durability, PostgresError, PrivatePostgres};
+
+/// First part of the names of temporary directories; our process id follows.
+const PREFIX: &str = "larder-fast-";
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// New data in a temporary directory, fast rather than durable, deleted at the end
+    #[arg(long)]
+    fast: bool,
+    /// The command and its arguments
+    #[arg(required = true, last = true)]
+    command: Vec<OsString>,
+}
+
+/// Runs the command and passes its exit status on.
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    match arguments.fast {
+        true => run_fast(&arguments.command).await,
+        false => {
+            let server = PrivatePostgres::start(Path::new("."), Durability::Full).await?;
+            let outcome = run_command(&arguments.command, &server.url()).await;
+            server.stop().await;
+            outcome
+        }
+    }
+}
+
+async fn run_fast(command: &[OsString]) -> Outcome {
+    remove_leftovers().await;
+    let dir = temporary_directory().map_err(|error| Failure::from(&error))?;
+    let server = PrivatePostgres::start(dir.path(), Durability::None).await?;
+    let outcome = run_command(command, &server.url()).await;
+    server.stop_and_remove().await?;
+    outcome
+}
+
+impl From<PostgresError> for Failure {
+    fn from(error: PostgresError) -> Self {
+        let help = error.help();
+        Self::from(&error).with_help(help)
+    }
+}
+
+async fn run_command(command: &[OsString], url: &str) -> Outcome {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Failure::new("no command was given"));
+    };
+    // Registered before the command starts, so that no signal ends us first and
+    // leaves Postgres behind.
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| Failure::from(&error))?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| Failure::from(&error))?;
+    let mut command = Command::new(program);
+    command.args(arguments).env("DATABASE_URL", url);
+    for name in package_variables() {
+        command.env_remove(name);
+    }
+    let mut child = command.spawn().map_err(|error| {
+        Failure::new(format!("cannot run {}: {error}", program.to_string_lossy()))
+    })?;
+    loop {
+        tokio::select! {
+            status = child.wait() => {
+                let status = status.map_err(|error| Failure::from(&error))?;
+                return Ok(exit_code(status));
+            }
+            // The terminal sends Ctrl-C to the command too; we outlive it.
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => forward_terminate(&child),
+        }
+    }
+}
+
+/// What `cargo run` says about this package. A cargo inside the command would
+/// pass it on to build scripts, which take it for a change and build everything
+/// again.
+fn package_variables() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+    })
+}
+
+fn forward_terminate(child: &Child) {
+    let pid = child.id().and_then(|id| i32::try_from(id).ok());
+    if let Some(pid) = pid.and_then(Pid::from_raw) {
+        // It may have ended a moment ago.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+/// The command's status as a shell shows it: 128 + the signal that ended it.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+fn temporary_directory() -> std::io::Result<TempDir> {
+    let dir = tempfile::Builder::new()
+        .prefix(&format!("{PREFIX}{}-", std::process::id()))
+        .tempdir()?;
+    // Passable for the user that Postgres runs as when we are root; what stands
+    // in it is closed.
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711))?;
+    Ok(dir)
+}
+
+/// Deletes what runs that were killed left in the temporary directory, and
+/// stops their Postgres.
+async fn remove_leftovers() {
+    for dir in abandoned_directories() {
+        let removed = postgres::remove(&dir).await;
+        match removed.is_ok() && std::fs::remove_dir_all(&dir).is_ok() {
+            true => tracing::info!(dir = %dir.display(), "removed what a killed run left"),
+            // Perhaps another user's; not ours to worry about.
+            false => tracing::debug!(dir = %dir.display(), "left over, cannot be removed"),
+        }
+    }
+}
+
+fn abandoned_directories() -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .filter(|entry| is_abandoned(&entry.file_name().to_string_lossy()))
+        .map(|entry| entry.path())
+        .collect()
+}
+
+/// Whether the process in a directory's name is gone. A process id that is used
+/// again only means that the directory stays a little longer.
+fn is_abandoned(name: &str) -> bool {
+    let pid = name
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split('-').next())
+        .and_then(|pid| pid.parse().ok())
+        .and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_directories_of_dead_processes_are_abandoned() {
+        assert!(!is_abandoned(&format!(
+            "{PREFIX}{}-abc",
+            std::process::id()
+        )));
+        assert!(is_abandoned(&format!("{PREFIX}{}-abc", i32::MAX)));
+        assert!(!is_abandoned("larder-fast-x"));
+        assert!(!is_abandoned("something"));
+    }
+}

@@ -1,0 +1,9 @@
+//! The command line of Larder.
+//!
+//! [`cli`] reads the arguments and prints errors; each subcommand is one file in
+//! [`commands`]; [`postgres`] is the server that `larder up` runs when no
+//! `DATABASE_URL` names one.
+
+pub mod cli;
+pub mod commands;
+pub mod postgres;

@@ -1,0 +1,10 @@
+//! Tests of the binary `larder`, run as people run it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails; clippy allows it in test functions only"
+)]
+
+mod private_postgres;
+mod runs;
