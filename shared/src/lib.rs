@@ -11,6 +11,7 @@
 pub mod budget;
 pub mod catalog;
 pub mod config;
+pub mod logging;
 pub mod metrics;
 pub mod model;
 pub mod provider;

@@ -12,11 +12,15 @@
     reason = "this is the file in which metrics are declared"
 )]
 
+mod recorder;
+
 use std::time::Duration;
 
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
+
+pub use recorder::Recorder;
 
 /// Which of the three kinds of Prometheus a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,7 @@
 //! rest of the code cannot mistake one string for another. Nothing here does IO.
 
 mod job;
+pub mod kind;
 mod name;
 mod resource;
 

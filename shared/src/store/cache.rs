@@ -22,6 +22,8 @@ pub struct CachedEntry {
     pub age_secs: f64,
     /// For how long it is still fresh, in seconds; negative when overdue.
     pub ttl_secs: f64,
+    /// Whether its resource is refreshed ahead of need.
+    pub tracked: bool,
 }
 
 impl Store {
@@ -38,8 +40,10 @@ impl Store {
             select e.resource_key, e.body as "body: Json<Box<RawValue>>",
                    e.envelope as "envelope: Json<Box<RawValue>>", e.fetched_at,
                    extract(epoch from t.now - e.fetched_at)::float8 as "age_secs!",
-                   extract(epoch from e.fresh_until - t.now)::float8 as "ttl_secs!"
+                   extract(epoch from e.fresh_until - t.now)::float8 as "ttl_secs!",
+                   coalesce(r.tracked, false) as "tracked!"
             from larder.entries e
+            left join larder.resources r using (resource_key)
             cross join (select clock_timestamp() as now) t
             where e.resource_key = any($1)
             "#,
@@ -56,6 +60,7 @@ impl Store {
                 fetched_at: row.fetched_at,
                 age_secs: row.age_secs,
                 ttl_secs: row.ttl_secs,
+                tracked: row.tracked,
             })
             .collect())
     }

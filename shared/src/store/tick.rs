@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Store, StoreError};
 
 /// What one tick did.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Ticked {
     /// Due resources of open lanes: `enqueued + already_waiting`.
     pub due: i64,
@@ -17,6 +17,8 @@ pub struct Ticked {
     pub keys: Option<Vec<String>>,
     /// Lanes for which nothing was enqueued.
     pub closed_lanes: Vec<ClosedLane>,
+    /// When it was, as a Unix time of the database.
+    pub at_unix_secs: f64,
 }
 
 /// A lane that takes no calls, and why.
@@ -42,7 +44,8 @@ impl Store {
         let row = sqlx::query!(
             r#"
             -- name: tick
-            select due as "due!", enqueued as "enqueued!", already_waiting as "already_waiting!", keys
+            select due as "due!", enqueued as "enqueued!", already_waiting as "already_waiting!", keys,
+                   extract(epoch from clock_timestamp())::float8 as "at_unix_secs!"
             from larder.enqueue_due(p_keys => $1)
             "#,
             keys,
@@ -54,6 +57,7 @@ impl Store {
             enqueued: row.enqueued,
             already_waiting: row.already_waiting,
             keys: keys.then(|| row.keys.unwrap_or_default()),
+            at_unix_secs: row.at_unix_secs,
             closed_lanes: self.closed_lanes().await?,
         })
     }
