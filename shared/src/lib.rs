@@ -16,4 +16,5 @@ pub mod metrics;
 pub mod model;
 pub mod provider;
 pub mod retry;
+pub mod setup;
 pub mod store;

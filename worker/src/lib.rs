@@ -17,6 +17,7 @@
 
 mod client;
 mod clock;
+pub mod daemon;
 mod dispatcher;
 mod executor;
 pub mod handlers;

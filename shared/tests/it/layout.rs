@@ -29,6 +29,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("budget", &["model"]),
     // What the configuration comes to, from both sides that read it.
     ("catalog", &["budget", "config", "model", "provider"]),
+    ("setup", &["catalog", "config"]),
     ("plan", &["model"]),
     ("store", &["budget", "metrics", "model"]),
 ];

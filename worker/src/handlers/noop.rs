@@ -2,6 +2,7 @@
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use shared::model::kind;
 use shared::store::{ClaimedJob, JobEnd};
 
 use super::{Handler, HandlerContext};
@@ -12,7 +13,7 @@ pub struct Noop;
 
 impl Handler for Noop {
     fn kind(&self) -> &'static str {
-        "noop"
+        kind::NOOP
     }
 
     fn run(&self, _job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
