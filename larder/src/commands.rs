@@ -3,15 +3,26 @@
 //! A new one is a file here, a variant below, and an arm in `Command::run`.
 
 mod health;
+mod init;
+mod sandbox;
+mod signals;
+mod up;
 mod with_postgres;
 
 use clap::Subcommand;
+use shared::logging;
 
 use crate::cli::Outcome;
 
 /// What `larder` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run everything in one process; what is not set is made up for
+    Up(up::Arguments),
+    /// Make the schema, bring the configuration into the database, enqueue what is due
+    Init(init::Arguments),
+    /// Serve a CoinMarketCap-compatible upstream for trying Larder out
+    Sandbox(sandbox::Arguments),
     /// Run a command with a private Postgres, named in its DATABASE_URL
     #[command(name = "with-postgres", hide = true)]
     WithPostgres(with_postgres::Arguments),
@@ -24,6 +35,9 @@ impl Command {
     /// Runs the subcommand.
     pub(crate) async fn run(self) -> Outcome {
         match self {
+            Self::Up(arguments) => up::run(arguments).await,
+            Self::Init(arguments) => init::run(arguments).await,
+            Self::Sandbox(arguments) => sandbox::run(arguments).await,
             Self::WithPostgres(arguments) => with_postgres::run(arguments).await,
             Self::Health(arguments) => health::run(&arguments).await,
         }
@@ -32,7 +46,8 @@ impl Command {
     /// What is logged unless `LARDER_LOG` or `RUST_LOG` says otherwise.
     pub(crate) fn log_level(&self) -> &'static str {
         match self {
-            Self::WithPostgres(_) | Self::Health(_) => "warn",
+            Self::Up(_) | Self::Sandbox(_) => logging::USUAL,
+            Self::Init(_) | Self::WithPostgres(_) | Self::Health(_) => "warn",
         }
     }
 }
