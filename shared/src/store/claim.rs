@@ -60,7 +60,7 @@ impl Store {
                 leased_until = clock_timestamp() + make_interval(secs => $3)
             where exists (select from unflushed) and id = any(array(
                 select id from larder.jobs
-                where lane = 'local' and status = 'pending' and run_at <= clock_timestamp()
+                where lane = 'local' and status = 'pending' and run_at <= (select clock_timestamp())
                   and kind = any($4)
                 order by priority, run_at, id
                 limit $5
