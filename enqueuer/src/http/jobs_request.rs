@@ -111,7 +111,7 @@ fn request(job: Value, catalog: &Catalog) -> Result<JobRequest, Problem> {
         kind::REFRESH => refresh(request, job.resource, job.args, catalog),
         kind if kind::HANDLED.contains(&kind) => handled(request, job.resource, job.args),
         other => Err(Problem::new(
-            Kind::UnknownKind,
+            Kind::UnknownJob,
             format!(
                 "{:?} is not a kind; there is: {}, {}",
                 cut(other),

@@ -41,7 +41,7 @@ kinds! {
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "The method is not allowed here";
     WrongStatus "wrong-status" CONFLICT "The job is not in a status that allows this";
     TooLarge "too-large" PAYLOAD_TOO_LARGE "The body is too large";
-    UnknownKind "unknown-kind" UNPROCESSABLE_ENTITY "There is no such kind of job";
+    UnknownJob "unknown-kind" UNPROCESSABLE_ENTITY "There is no such kind of job";
     UnknownResource "unknown-resource" UNPROCESSABLE_ENTITY "The text names no resource";
     InvalidField "invalid-field" UNPROCESSABLE_ENTITY "A field is not what it must be";
     InvalidParameter "invalid-parameter" UNPROCESSABLE_ENTITY "A parameter is not what it must be";
