@@ -41,7 +41,7 @@ pub(super) struct Waited {
     pub(super) end: End,
 }
 
-/// A refresh that a reader causes: any answer newer than the cache's will do.
+/// A refresh that a reader causes: any fresh answer will do.
 pub(super) fn read_request(
     resource: ResourceSpec,
     priority: Priority,
