@@ -206,6 +206,7 @@ impl Worker {
                 jitter: config.queue.retry.jitter,
             },
             fresh_for: section.cache.fresh_for,
+            negative_ttl: section.cache.negative_ttl,
             max_retry_after: section.budget.max_retry_after,
             in_flight: Arc::clone(&self.in_flight),
             notifier: notifier.clone(),

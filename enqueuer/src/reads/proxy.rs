@@ -201,8 +201,11 @@ fn max_age(app: &App, provider: &Provider) -> Option<Duration> {
     section.cache.max_age
 }
 
+/// Whether an entry will do as it is: what the resource itself says of its age wins over
+/// what its provider says.
 fn is_good(entry: &CachedEntry, most: Option<Duration>) -> bool {
-    most.is_none_or(|most| entry.age_secs <= most.as_secs_f64())
+    let most = entry.max_age_secs.or(most.map(|most| most.as_secs_f64()));
+    most.is_none_or(|most| entry.age_secs <= most)
 }
 
 /// The provider's name and the path after it, still encoded: an encoded slash is part of

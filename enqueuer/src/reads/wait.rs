@@ -76,20 +76,39 @@ pub(super) async fn fetch(
     is_good: impl Fn(&CachedEntry) -> bool,
 ) -> Result<Waited, StoreError> {
     let deadline = Instant::now() + wait;
+    let keys: Vec<ResourceKey> = missing.iter().map(|spec| spec.key.clone()).collect();
+    let absent = app.store.absent(&keys).await?;
+    let missing: Vec<ResourceSpec> = missing
+        .iter()
+        .filter(|spec| !absent.contains(&spec.key))
+        .cloned()
+        .collect();
+    let known: Vec<(ResourceKey, String)> = absent
+        .into_iter()
+        .map(|key| (key, "not_found".to_owned()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(Waited {
+            entries: Vec::new(),
+            failed: known,
+            end: End::Complete,
+        });
+    }
     if let Some(closed) = app.store.closed(lane).await? {
         return Ok(Waited {
             entries: Vec::new(),
-            failed: Vec::new(),
+            failed: known,
             end: End::Closed(closed),
         });
     }
-    let jobs = enqueue(app, missing).await?;
+    let jobs = enqueue(app, &missing).await?;
     let keys: Vec<ResourceKey> = missing.iter().map(|spec| spec.key.clone()).collect();
     loop {
         let woken = app.wake.cache();
         tokio::pin!(woken);
         woken.as_mut().enable();
         let mut waited = look(app, lane, &keys, &jobs, &is_good).await?;
+        waited.failed.extend(known.iter().cloned());
         if waited.end != End::TimedOut {
             return Ok(waited);
         }
