@@ -44,7 +44,7 @@ impl Store {
     /// Enqueues jobs, all or none; answers them in the order of `requests`.
     ///
     /// A refresh of a resource that has a live job is answered with that job, made as
-    /// urgent as the more urgent of the two. Call [`super::Notifier::notify`] after it.
+    /// urgent as the more urgent of the two. Call [`super::Notifier::jobs`] after it.
     ///
     /// # Errors
     ///

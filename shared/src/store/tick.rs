@@ -35,7 +35,7 @@ pub struct ClosedLane {
 impl Store {
     /// Makes due resources of open lanes into jobs, each at most once whoever else ticks.
     ///
-    /// Call [`super::Notifier::notify`] after it when something was enqueued.
+    /// Call [`super::Notifier::jobs`] after it when something was enqueued.
     ///
     /// # Errors
     ///
