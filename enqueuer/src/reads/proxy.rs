@@ -71,6 +71,8 @@ pub(super) async fn read(
         .collect();
     let wanted = headers::wanted_wait(&headers);
     let is_hit = missing.is_empty();
+    let read = request.resources.iter().map(|resource| &resource.key);
+    app.demand.note(read, !is_hit);
     if access == Access::Full {
         renew_old(&app, &request, &entries, most);
         if !is_hit {
@@ -105,7 +107,9 @@ async fn fetch(
     most: Option<Duration>,
 ) -> Result<(), Problem> {
     let lane = LaneName::from(provider.name());
-    let fetched = wait::fetch(app, &lane, missing, wait, |entry| is_good(entry, most)).await;
+    // What is there is too old, so that it must not be taken for the answer.
+    let old = |key: &ResourceKey| entries.contains_key(key);
+    let fetched = wait::fetch(app, &lane, missing, wait, old, |entry| is_good(entry, most)).await;
     let waited = match fetched {
         Ok(waited) => waited,
         // The database takes no jobs: old answers are answers still.
