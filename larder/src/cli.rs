@@ -96,6 +96,12 @@ fn start_logging(command: &Command) {
     drop(result);
 }
 
+/// Prints what a command has to say.
+pub(crate) fn say(text: &str) {
+    // With standard output closed there is nobody left to tell.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
 fn report(failure: &Failure) {
     let mut text = format!("error: {}\n", failure.message);
     if let Some(help) = &failure.help {

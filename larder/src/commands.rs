@@ -2,7 +2,17 @@
 //!
 //! A new one is a file here, a variant below, and an arm in `Command::run`.
 
+mod bench;
+mod budget;
+mod check;
+mod connect;
 mod health;
+mod jobs;
+mod lane;
+mod signals;
+mod table;
+mod tick;
+mod track;
 mod with_postgres;
 
 use clap::Subcommand;
@@ -12,6 +22,22 @@ use crate::cli::Outcome;
 /// What `larder` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Read the configuration and tell every problem in it
+    Check(check::Arguments),
+    /// Make due resources into jobs, as cron does over HTTP
+    Tick(tick::Arguments),
+    /// List jobs, show, retry or cancel one
+    Jobs(jobs::Arguments),
+    /// Show what stands against each limit
+    Budget(budget::Arguments),
+    /// Open or close a lane by hand
+    Lane(lane::Arguments),
+    /// Refresh a resource ahead of need
+    Track(track::TrackArguments),
+    /// Stop refreshing a resource ahead of need
+    Untrack(track::UntrackArguments),
+    /// Measure the queue on this machine
+    Bench(bench::Arguments),
     /// Run a command with a private Postgres, named in its DATABASE_URL
     #[command(name = "with-postgres", hide = true)]
     WithPostgres(with_postgres::Arguments),
@@ -24,6 +50,14 @@ impl Command {
     /// Runs the subcommand.
     pub(crate) async fn run(self) -> Outcome {
         match self {
+            Self::Check(arguments) => check::run(arguments),
+            Self::Tick(arguments) => tick::run(arguments).await,
+            Self::Jobs(arguments) => jobs::run(arguments).await,
+            Self::Budget(arguments) => budget::run(arguments).await,
+            Self::Lane(arguments) => lane::run(arguments).await,
+            Self::Track(arguments) => track::track(arguments).await,
+            Self::Untrack(arguments) => track::untrack(arguments).await,
+            Self::Bench(arguments) => bench::run(arguments).await,
             Self::WithPostgres(arguments) => with_postgres::run(arguments).await,
             Self::Health(arguments) => health::run(&arguments).await,
         }
@@ -31,8 +65,6 @@ impl Command {
 
     /// What is logged unless `LARDER_LOG` or `RUST_LOG` says otherwise.
     pub(crate) fn log_level(&self) -> &'static str {
-        match self {
-            Self::WithPostgres(_) | Self::Health(_) => "warn",
-        }
+        "warn"
     }
 }
