@@ -58,8 +58,16 @@ returns table (
     limit_id bigint, name text, unit text, kind text, cap bigint, soft boolean,
     width interval, starts_at timestamptz, ends_at timestamptz, spent bigint, reserved bigint
 )
-language sql stable
+-- PL/pgSQL, so that its plan is kept; and no plan that reads the whole ledger, whatever the
+-- statistics say: the rows that count are few, and each has an index of its own.
+language plpgsql stable
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
+#variable_conflict use_column
+begin
+    return query
     select l.id, l.name, l.unit, l.kind, l.cap, l.soft, l.width, w.starts_at, w.ends_at,
            coalesce((select lw.spent from larder.limit_windows lw
                      where lw.limit_id = l.id and lw.starts_at = w.starts_at), 0)
@@ -101,7 +109,8 @@ as $$
                   and c.settled_at is null
             ), 0)::bigint as reserved
     ) u
-    where l.provider = p_provider and l.kind <> 'calendar' and l.removed_at is null
+    where l.provider = p_provider and l.kind <> 'calendar' and l.removed_at is null;
+end
 $$;
 
 -- Moves settled calls of a provider into the totals of their calendar windows; answers how many.

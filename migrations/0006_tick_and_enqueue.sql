@@ -17,7 +17,7 @@ as $$
                        where j.resource_key = r.resource_key and j.kind = 'refresh') as waiting
         from open_lanes l
         join larder.resources r on r.provider = l.lane
-        where r.tracked and r.next_refresh_at <= clock_timestamp()
+        where r.tracked and r.next_refresh_at <= (select clock_timestamp())
     ),
     -- In key order, so that two ticks that insert the same keys wait for each other in one order.
     made as (

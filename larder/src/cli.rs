@@ -5,11 +5,12 @@
 //! status: 0 for success only, 1 for a failure, 2 for arguments that are wrong.
 
 use std::error::Error;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
+use shared::config::environment;
+use shared::logging::{self, LoggingError};
 
 use crate::commands::Command;
 
@@ -65,13 +66,13 @@ impl<E: Error> From<&E> for Failure {
 /// The whole program: parses, runs, reports.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    start_logging(&arguments.command);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();
-    let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(arguments.command.run()),
-        Err(error) => Err(Failure::from(&error)),
+    let outcome = match (start_logging(&arguments.command), runtime) {
+        (Ok(()), Ok(runtime)) => runtime.block_on(arguments.command.run()),
+        (Err(failure), _) => Err(failure),
+        (_, Err(error)) => Err(Failure::from(&error)),
     };
     outcome.unwrap_or_else(|failure| {
         report(&failure);
@@ -80,20 +81,20 @@ pub fn main() -> ExitCode {
 }
 
 /// Logs go to standard error, so that what a command prints can be piped.
-fn start_logging(command: &Command) {
-    let filter = ["LARDER_LOG", "RUST_LOG"]
-        .iter()
-        .find_map(|name| std::env::var(name).ok())
-        .unwrap_or_else(|| command.log_level().to_owned());
-    let filter = EnvFilter::builder().parse_lossy(filter);
-    let result = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .try_init();
-    // Somebody who embeds this library may have set a subscriber of their own.
-    drop(result);
+fn start_logging(command: &Command) -> Result<(), Failure> {
+    let here = std::env::current_dir().map_err(|error| Failure::from(&error))?;
+    let environment = environment(&here).map_err(|error| Failure::from(&error))?;
+    match logging::init_at(&environment, command.log_level()) {
+        // Somebody who embeds this library may have set a subscriber of their own.
+        Ok(()) | Err(LoggingError::Twice) => Ok(()),
+        Err(error) => Err(Failure::from(&error)),
+    }
+}
+
+/// Prints what a command has to say.
+pub(crate) fn say(text: &str) {
+    // With standard output closed there is nobody left to tell.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 /// Prints what a command has to say.

@@ -7,21 +7,31 @@ mod budget;
 mod check;
 mod connect;
 mod health;
+mod init;
 mod jobs;
 mod lane;
+mod sandbox;
 mod signals;
 mod table;
 mod tick;
 mod track;
+mod up;
 mod with_postgres;
 
 use clap::Subcommand;
+use shared::logging;
 
 use crate::cli::Outcome;
 
 /// What `larder` can do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run everything in one process; what is not set is made up for
+    Up(up::Arguments),
+    /// Make the schema, bring the configuration into the database, enqueue what is due
+    Init(init::Arguments),
+    /// Serve a CoinMarketCap-compatible upstream for trying Larder out
+    Sandbox(sandbox::Arguments),
     /// Read the configuration and tell every problem in it
     Check(check::Arguments),
     /// Make due resources into jobs, as cron does over HTTP
@@ -50,6 +60,9 @@ impl Command {
     /// Runs the subcommand.
     pub(crate) async fn run(self) -> Outcome {
         match self {
+            Self::Up(arguments) => up::run(arguments).await,
+            Self::Init(arguments) => init::run(arguments).await,
+            Self::Sandbox(arguments) => sandbox::run(arguments).await,
             Self::Check(arguments) => check::run(arguments),
             Self::Tick(arguments) => tick::run(arguments).await,
             Self::Jobs(arguments) => jobs::run(arguments).await,
@@ -65,6 +78,9 @@ impl Command {
 
     /// What is logged unless `LARDER_LOG` or `RUST_LOG` says otherwise.
     pub(crate) fn log_level(&self) -> &'static str {
-        "warn"
+        match self {
+            Self::Up(_) | Self::Sandbox(_) => logging::USUAL,
+            _ => "warn",
+        }
     }
 }

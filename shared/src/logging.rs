@@ -30,7 +30,7 @@ pub enum LoggingError {
 }
 
 /// What is logged unless somebody asks for more: statements are the database's business.
-const USUAL: &str = "info,sqlx=warn";
+pub const USUAL: &str = "info,sqlx=warn";
 
 /// What `DEBUG=true` shows: every step of Larder's own crates.
 const VERBOSE: &str = "info,sqlx=warn,larder=debug,enqueuer=debug,worker=debug,shared=debug,\
@@ -42,7 +42,17 @@ const VERBOSE: &str = "info,sqlx=warn,larder=debug,enqueuer=debug,worker=debug,s
 ///
 /// [`LoggingError`] if the variable is no filter, or the log has been set up already.
 pub fn init(environment: &BTreeMap<String, String>) -> Result<(), LoggingError> {
-    let filter = filter(environment)?;
+    init_at(environment, USUAL)
+}
+
+/// The same for a process that usually logs something else, such as a command that only
+/// prints its answer.
+///
+/// # Errors
+///
+/// As [`init`].
+pub fn init_at(environment: &BTreeMap<String, String>, usual: &str) -> Result<(), LoggingError> {
+    let filter = filter(environment, usual)?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);
@@ -54,7 +64,7 @@ pub fn init(environment: &BTreeMap<String, String>) -> Result<(), LoggingError> 
     done.map_err(|_| LoggingError::Twice)
 }
 
-fn filter(environment: &BTreeMap<String, String>) -> Result<EnvFilter, LoggingError> {
+fn filter(environment: &BTreeMap<String, String>, usual: &str) -> Result<EnvFilter, LoggingError> {
     for variable in ["LARDER_LOG", "RUST_LOG"] {
         if let Some(text) = environment.get(variable).filter(|text| !text.is_empty()) {
             return EnvFilter::try_new(text)
@@ -64,7 +74,7 @@ fn filter(environment: &BTreeMap<String, String>) -> Result<EnvFilter, LoggingEr
     let verbose = environment
         .get("DEBUG")
         .is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1" | "yes"));
-    Ok(EnvFilter::new(if verbose { VERBOSE } else { USUAL }))
+    Ok(EnvFilter::new(if verbose { VERBOSE } else { usual }))
 }
 
 #[cfg(test)]
@@ -76,7 +86,7 @@ mod tests {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        filter(&environment).map(|filter| filter.to_string())
+        filter(&environment, USUAL).map(|filter| filter.to_string())
     }
 
     #[test]

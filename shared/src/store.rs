@@ -2,7 +2,9 @@
 //!
 //! Every statement is whole and named, every transaction short, and none is open
 //! while anything but the database is waited for. Times are the database's:
-//! `clock_timestamp()`, read after the locks that it must not be older than.
+//! `clock_timestamp()`, read after the locks that it must not be older than. In a condition
+//! it stands as `(select clock_timestamp())`: a volatile function called row by row keeps an
+//! index from being used.
 //!
 //! # One order of locks
 //!

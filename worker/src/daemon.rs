@@ -1,6 +1,7 @@
 //! A worker as a process of its own: database, signals, health, and a quiet end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
@@ -13,6 +14,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Handlers, RenderMetrics, Worker, WorkerOptions, http};
+
+/// Longest time for one try to connect.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// Runs a worker until a signal says to stop; with `once`, until nothing is due.
 ///
@@ -102,7 +106,7 @@ async fn prepare(
     let mut attempt = 0;
     loop {
         let prepared = async {
-            Store::reach(url).await?;
+            Store::reach(url, CONNECT).await?;
             store.ping().await?;
             store.migrate().await?;
             store.sync(&lanes, setup.catalog.tracked()).await

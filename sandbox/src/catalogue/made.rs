@@ -5,7 +5,19 @@
 use super::{Coin, Platform, known};
 use crate::chance::mix;
 
-/// Made-up ids start here, beyond those that CoinMarketCap has given out.
+/// Ids of CoinMarketCap that applications ask for, beside those of the well-known coins:
+/// they exist here too, under made-up names, so that such an application finds all of its
+/// coins. The ids are public knowledge; Larder's example configuration tracks them.
+#[rustfmt::skip]
+const ASKED_FOR: [u32; 63] = [
+    21_794, 4847, 27_075, 22_861, 7226, 11_840, 11_841, 5690, 22_974, 6719, 2416, 4157, 3513,
+    23_149, 4066, 1765, 2563, 6210, 1966, 6783, 4558, 7653, 1376, 4846, 3155, 8646, 4172,
+    20_314, 131, 2586, 5692, 6758, 5864, 1659, 6538, 7186, 8000, 13_502, 10_603, 18_876, 2130,
+    1720, 2469, 1896, 1697, 1684, 109, 1567, 1042, 873, 2099, 1168, 3717, 4687, 3945, 5665,
+    8104, 10_804, 23_095, 2577, 2682, 3773, 5632,
+];
+
+/// Other made-up ids start here, beyond those that CoinMarketCap has given out.
 const FIRST_ID: u32 = 900_001;
 
 const HEADS: [&str; 16] = [
@@ -31,7 +43,10 @@ pub(super) fn fill(coins: &mut Vec<Coin>, wanted: usize) {
 }
 
 fn coin(number: u32, largest: f64) -> Coin {
-    let id = FIRST_ID + number;
+    let id = match ASKED_FOR.get(number as usize) {
+        Some(id) => *id,
+        None => FIRST_ID + number - ASKED_FOR.len() as u32,
+    };
     let random = mix(u64::from(id));
     let pick = |shift: u32, len: usize| ((random >> shift) as usize) % len;
     let stem = format!("{}{}", HEADS[pick(0, 16)], TAILS[pick(4, 16)]);

@@ -133,7 +133,7 @@ impl Claimer {
                 leased_until = clock_timestamp() + make_interval(secs => $3)
             where exists (select from unflushed) and id = any(array(
                 select id from larder.jobs
-                where lane = 'local' and status = 'pending' and run_at <= clock_timestamp()
+                where lane = 'local' and status = 'pending' and run_at <= (select clock_timestamp())
                   and (priority, run_at, id) > ($4, $5, $6)
                   and kind = any($7)
                   and not exists (select from larder.lanes

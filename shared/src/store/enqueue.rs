@@ -26,7 +26,8 @@ pub struct JobRequest {
     /// Attempts before it fails for good.
     pub max_attempts: i32,
     /// Only an answer that is asked for after now will do. Otherwise any answer newer
-    /// than the one in the cache will.
+    /// than the one in the cache will; and for a reader, who asks only for what it found
+    /// missing or old, also a fresh one that has come in the meantime.
     pub must_be_newer: bool,
 }
 
@@ -191,7 +192,10 @@ async fn insert(
                n.priority, coalesce(n.run_at, t.now),
                case when n.newer then t.now
                     else coalesce((select e.requested_at from larder.entries e
-                                   where e.resource_key = n.key), '-infinity') end,
+                                   where e.resource_key = n.key
+                                     -- A fresh one came after the reader had looked.
+                                     and (n.class <> 'reader' or e.fresh_until <= t.now)),
+                                  '-infinity') end,
                n.max_attempts
         from unnest(
             $1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],

@@ -177,7 +177,9 @@ impl Store {
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it has ended.
     pub async fn cancel(&self, id: JobId) -> Result<JobRow, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let status = sqlx::query_scalar!(
+        // Not query_scalar!: it compares the name of the type, which Postgres tells
+        // without its schema to a role that is called larder.
+        let found = sqlx::query!(
             r#"
             -- name: cancel_lock
             select status as "status: JobStatus" from larder.jobs where id = $1 for update
@@ -186,7 +188,7 @@ impl Store {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        match status {
+        match found.map(|row| row.status) {
             Some(JobStatus::Running) => {
                 sqlx::query!(
                     r#"

@@ -40,10 +40,10 @@ impl Store {
                             greatest(first.run_at, l.closed_until) - clock_timestamp()), 0)::float8
                    end as wait,
                    exists (select from larder.jobs
-                           where status = 'running' and leased_until < clock_timestamp())
+                           where status = 'running' and leased_until < (select clock_timestamp()))
                      or exists (select from larder.api_calls
                                 where settled_at is null and provider = l.lane
-                                  and leased_until < clock_timestamp()) as "expired!",
+                                  and leased_until < (select clock_timestamp())) as "expired!",
                    first.run_at is not null as "waiting!"
             from larder.lanes l
             left join lateral (

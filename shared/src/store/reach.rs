@@ -1,11 +1,13 @@
 //! Finds out why a database cannot be reached.
 
+use std::time::Duration;
+
 use sqlx::ConnectOptions as _;
 
 use super::{Store, StoreError, connect_options};
 
 impl Store {
-    /// Connects once, outside any pool, and hangs up.
+    /// Connects once, outside any pool, within `most`, and hangs up.
     ///
     /// A pool tries again while connections are refused and then says only that time ran
     /// out; this says what happened.
@@ -14,9 +16,16 @@ impl Store {
     ///
     /// [`StoreError::BadUrl`], or whatever kept it from connecting; see
     /// [`StoreError::is_misconfigured`].
-    pub async fn reach(url: &str) -> Result<(), StoreError> {
-        let connection = connect_options(url)?.connect().await?;
-        sqlx::Connection::close(connection).await?;
+    pub async fn reach(url: &str, most: Duration) -> Result<(), StoreError> {
+        let options = connect_options(url)?;
+        let connected = async {
+            let connection = options.connect().await?;
+            sqlx::Connection::close(connection).await
+        };
+        let late = |_| std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time");
+        tokio::time::timeout(most, connected)
+            .await
+            .map_err(|elapsed| sqlx::Error::Io(late(elapsed)))??;
         Ok(())
     }
 }

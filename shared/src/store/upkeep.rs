@@ -36,7 +36,7 @@ impl Store {
                 select c.id, c.leased_until + l.max_freeze + l.max_transit as end_at
                 from larder.lanes l
                 join larder.api_calls c on c.provider = l.lane
-                where c.settled_at is null and c.leased_until < clock_timestamp()
+                where c.settled_at is null and c.leased_until < (select clock_timestamp())
                 order by c.id
                 limit $1
                 for update of c skip locked
@@ -59,7 +59,7 @@ impl Store {
             r#"
             -- name: rescue_find
             select id, resource_key, rescues, cancel_requested from larder.jobs
-            where status = 'running' and leased_until < clock_timestamp()
+            where status = 'running' and leased_until < (select clock_timestamp())
             order by id
             limit $1
             for update skip locked

@@ -48,7 +48,7 @@ pub(super) async fn head(
                     r#"
                     -- name: admit_head
                     select batch_key as "key!" from larder.jobs
-                    where lane = $1 and status = 'pending' and run_at <= clock_timestamp()
+                    where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
                     order by priority, run_at, id
                     limit 1
                     "#,
@@ -62,7 +62,7 @@ pub(super) async fn head(
                     r#"
                     -- name: admit_head_by_age
                     select batch_key as "key!" from larder.jobs
-                    where lane = $1 and status = 'pending' and run_at <= clock_timestamp()
+                    where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
                     order by run_at
                     limit 1
                     "#,
@@ -82,7 +82,7 @@ pub(super) async fn head(
         r#"
         -- name: admit_head_of
         select batch_key as "key!" from larder.jobs
-        where lane = $1 and status = 'pending' and run_at <= clock_timestamp()
+        where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
           and endpoint <> all($2)
           and ($3::text[] is null or endpoint = any($3))
         order by priority, run_at, id
@@ -119,7 +119,7 @@ pub(super) async fn claim(
         -- that reads the whole table.
         where id = any(array(
             select id from larder.jobs
-            where lane = $1 and batch_key = $2 and status = 'pending' and run_at <= clock_timestamp()
+            where lane = $1 and batch_key = $2 and status = 'pending' and run_at <= (select clock_timestamp())
             order by priority, run_at, id
             limit $6
             for update skip locked

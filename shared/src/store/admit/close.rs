@@ -31,7 +31,7 @@ pub(super) async fn close(
                             over (order by c.end_at, c.id) as freed
                         from larder.api_calls c
                         where c.provider = $1 and c.settled_at is not null
-                          and c.end_at >= clock_timestamp() - make_interval(secs => $4)
+                          and c.end_at >= (select clock_timestamp()) - make_interval(secs => $4)
                     ) ended
                     where ended.freed >= $6
                     order by ended.end_at

@@ -1,0 +1,74 @@
+//! `GET /api/budget`: what stands against each limit.
+
+use axum::Json;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use shared::store::{LaneState, LimitState};
+
+use crate::app::App;
+use crate::operator::Operator;
+use crate::problem::Problem;
+
+#[derive(Serialize)]
+pub(super) struct Budget {
+    providers: Vec<ProviderView>,
+}
+
+#[derive(Serialize)]
+struct ProviderView {
+    provider: String,
+    open: bool,
+    closed_until: Option<DateTime<Utc>>,
+    reason: Option<String>,
+    limits: Vec<LimitView>,
+}
+
+#[derive(Serialize)]
+struct LimitView {
+    name: String,
+    unit: String,
+    cap: i64,
+    spent: i64,
+    reserved: i64,
+    foreign: i64,
+    remaining: i64,
+    resets_at: Option<DateTime<Utc>>,
+    projected: Option<i64>,
+}
+
+/// Every provider's limits, as of one moment.
+pub(super) async fn show(_: Operator, State(app): State<App>) -> Result<Json<Budget>, Problem> {
+    let lanes = app.store.budget().await?;
+    Ok(Json(Budget {
+        providers: lanes.into_iter().map(ProviderView::from).collect(),
+    }))
+}
+
+impl From<LaneState> for ProviderView {
+    fn from(lane: LaneState) -> Self {
+        Self {
+            provider: lane.provider,
+            open: lane.open,
+            closed_until: lane.closed_until,
+            reason: lane.reason,
+            limits: lane.limits.into_iter().map(LimitView::from).collect(),
+        }
+    }
+}
+
+impl From<LimitState> for LimitView {
+    fn from(limit: LimitState) -> Self {
+        Self {
+            name: limit.name,
+            unit: limit.unit,
+            cap: limit.cap,
+            spent: limit.spent,
+            reserved: limit.reserved,
+            foreign: limit.foreign,
+            remaining: limit.remaining,
+            resets_at: limit.resets_at,
+            projected: limit.projected,
+        }
+    }
+}

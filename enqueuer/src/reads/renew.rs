@@ -1,0 +1,92 @@
+//! Has old entries renewed that nobody refreshes ahead of need.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use shared::model::{Priority, ResourceKey, ResourceSpec};
+use shared::store::JobRequest;
+
+use super::wait::read_request;
+use crate::app::App;
+
+/// For how long a resource is not asked for again by this process.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Most resources that are remembered.
+const MOST: usize = 10_000;
+
+/// What this process has asked to be renewed of late, so that a thousand readers of one
+/// old entry ask the database once. That a resource has one job at most is the
+/// database's to see to; this only spares it the asking.
+#[derive(Debug, Default)]
+pub(crate) struct Renewals(Mutex<HashMap<ResourceKey, Instant>>);
+
+impl Renewals {
+    /// Those of `resources` that nobody here has asked for of late.
+    fn take(&self, resources: Vec<ResourceSpec>, now: Instant) -> Vec<ResourceSpec> {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = Vec::new();
+        for resource in resources {
+            let recent = asked.get(&resource.key);
+            if recent.is_some_and(|at| now.duration_since(*at) < QUIET) {
+                continue;
+            }
+            if asked.len() >= MOST {
+                asked.retain(|_, at| now.duration_since(*at) < QUIET);
+            }
+            if asked.len() < MOST {
+                asked.insert(resource.key.clone(), now);
+            }
+            due.push(resource);
+        }
+        due
+    }
+}
+
+/// Enqueues one refresh for each of `resources`, behind the reader's back: it has its
+/// answer already.
+pub(super) fn renew(app: &App, resources: Vec<ResourceSpec>) {
+    let due = app.renewals.take(resources, Instant::now());
+    if due.is_empty() {
+        return;
+    }
+    let app = app.clone();
+    tokio::spawn(async move {
+        let attempts = app.config().queue.max_attempts;
+        let requests: Vec<JobRequest> = due
+            .into_iter()
+            .map(|resource| read_request(resource, Priority::READER_REFRESH, attempts))
+            .collect();
+        match app.store.enqueue(&requests).await {
+            Ok(_) => app.notifier.jobs(),
+            // The next reader asks again.
+            Err(error) => {
+                tracing::debug!(cause = error.chain(), "old entries are not being renewed");
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(key: &str) -> ResourceSpec {
+        ResourceSpec {
+            key: ResourceKey(key.to_owned()),
+            provider: "coins".parse().unwrap(),
+            endpoint: "quotes".parse().unwrap(),
+            batch_key: shared::model::BatchKey("quotes?".to_owned()),
+            item: None,
+        }
+    }
+
+    #[test]
+    fn many_readers_of_one_old_entry_ask_once_a_while() {
+        let (renewals, now) = (Renewals::default(), Instant::now());
+        assert_eq!(renewals.take(vec![spec("a"), spec("b")], now).len(), 2);
+        assert_eq!(renewals.take(vec![spec("a")], now).len(), 0);
+        assert_eq!(renewals.take(vec![spec("a")], now + QUIET).len(), 1);
+    }
+}

@@ -1,0 +1,157 @@
+//! Has missing resources fetched, and waits for them.
+//!
+//! A waiting reader is woken by the announcement of new entries; since an announcement
+//! is a hint, it also looks by itself once a second. It registers for the next
+//! announcement before it looks: one that comes between looking and waiting would be
+//! missed otherwise.
+
+use std::time::Duration;
+
+use serde_json::json;
+use shared::model::{JobId, LaneName, Priority, ResourceKey, ResourceSpec, kind};
+use shared::store::{CachedEntry, Closed, JobRequest, StoreError};
+use tokio::time::Instant;
+
+use crate::app::App;
+
+/// Longest time between two looks.
+const POLL: Duration = Duration::from_secs(1);
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum End {
+    /// Every resource has an answer, or has failed for good.
+    Complete,
+    /// Time ran out.
+    TimedOut,
+    /// The provider is not called at present.
+    Closed(Closed),
+    /// The server stops.
+    Stopping,
+}
+
+/// What came of a wait.
+#[derive(Debug)]
+pub(super) struct Waited {
+    /// The entries that are there now.
+    pub(super) entries: Vec<CachedEntry>,
+    /// The resources that failed for good, each with its error.
+    pub(super) failed: Vec<(ResourceKey, String)>,
+    /// How it ended.
+    pub(super) end: End,
+}
+
+/// A refresh that a reader causes: any fresh answer will do.
+pub(super) fn read_request(
+    resource: ResourceSpec,
+    priority: Priority,
+    max_attempts: u32,
+) -> JobRequest {
+    JobRequest {
+        kind: kind::REFRESH.to_owned(),
+        resource: Some(resource),
+        args: json!({}),
+        class: "reader",
+        priority,
+        run_at: None,
+        max_attempts: i32::try_from(max_attempts).unwrap_or(i32::MAX),
+        must_be_newer: false,
+    }
+}
+
+/// Has `missing` fetched, and waits until `is_good` says of each entry that it will do,
+/// for at most `wait`.
+///
+/// Nothing is enqueued for a closed lane, so that readers leave no pile of jobs behind
+/// that all cost at once when it opens.
+///
+/// # Errors
+///
+/// Whatever the database reports.
+pub(super) async fn fetch(
+    app: &App,
+    lane: &LaneName,
+    missing: &[ResourceSpec],
+    wait: Duration,
+    is_good: impl Fn(&CachedEntry) -> bool,
+) -> Result<Waited, StoreError> {
+    let deadline = Instant::now() + wait;
+    if let Some(closed) = app.store.closed(lane).await? {
+        return Ok(Waited {
+            entries: Vec::new(),
+            failed: Vec::new(),
+            end: End::Closed(closed),
+        });
+    }
+    let jobs = enqueue(app, missing).await?;
+    let keys: Vec<ResourceKey> = missing.iter().map(|spec| spec.key.clone()).collect();
+    loop {
+        let woken = app.wake.cache();
+        tokio::pin!(woken);
+        woken.as_mut().enable();
+        let mut waited = look(app, lane, &keys, &jobs, &is_good).await?;
+        if waited.end != End::TimedOut {
+            return Ok(waited);
+        }
+        let now = Instant::now();
+        if now >= deadline {
+            return Ok(waited);
+        }
+        tokio::select! {
+            () = woken => {}
+            () = tokio::time::sleep_until(deadline.min(now + POLL)) => {}
+            () = app.stop.cancelled() => {
+                waited.end = End::Stopping;
+                return Ok(waited);
+            }
+        }
+    }
+}
+
+async fn enqueue(app: &App, missing: &[ResourceSpec]) -> Result<Vec<JobId>, StoreError> {
+    let attempts = app.config().queue.max_attempts;
+    let requests: Vec<JobRequest> = missing
+        .iter()
+        .map(|resource| read_request(resource.clone(), Priority::READER_WAITING, attempts))
+        .collect();
+    let enqueued = app.store.enqueue(&requests).await?;
+    app.notifier.jobs();
+    Ok(enqueued
+        .into_iter()
+        .map(|enqueued| enqueued.job.id)
+        .collect())
+}
+
+/// One look: what is there, what has failed, and whether waiting on makes sense.
+/// [`End::TimedOut`] stands for "not yet".
+async fn look(
+    app: &App,
+    lane: &LaneName,
+    keys: &[ResourceKey],
+    jobs: &[JobId],
+    is_good: &impl Fn(&CachedEntry) -> bool,
+) -> Result<Waited, StoreError> {
+    // Failures first: a job that ends between the two statements as completed is seen in
+    // the second, and one that fails is seen at the next look.
+    let failed = app.store.failed_refreshes(jobs).await?;
+    let entries = app.store.entries(keys).await?;
+    let settled = keys.iter().all(|key| {
+        let good = entries
+            .iter()
+            .any(|entry| entry.resource_key == *key && is_good(entry));
+        good || failed.iter().any(|(failed, _)| failed == key)
+    });
+    let end = if settled {
+        End::Complete
+    } else {
+        match app.store.closed(lane).await? {
+            Some(closed) => End::Closed(closed),
+            None => End::TimedOut,
+        }
+    };
+    Ok(Waited {
+        entries,
+        failed,
+        end,
+    })
+}

@@ -1,0 +1,56 @@
+//! Makes due resources into jobs every `enqueuer.tick_every`, so that cron is optional.
+//!
+//! Any number of enqueuers may tick: a resource has one live job at most, whoever makes
+//! it. A little chance in each wait keeps them from ticking at the same instant.
+
+use shared::metrics;
+use shared::store::{StoreError, Ticked};
+
+use crate::app::App;
+
+/// Ticks until the server stops; at once when `tick_every` is zero.
+pub(crate) async fn every_so_often(app: &App) {
+    let every = app.config().enqueuer.tick_every;
+    if every.is_zero() {
+        return;
+    }
+    let mut failing = false;
+    loop {
+        match tick(app, false).await {
+            Ok(ticked) => {
+                failing = false;
+                tracing::debug!(due = ticked.due, enqueued = ticked.enqueued, "tick");
+            }
+            Err(error) if !failing => {
+                failing = true;
+                tracing::warn!(cause = error.chain(), "tick failed; trying again");
+            }
+            Err(_) => {}
+        }
+        let wait = every.mul_f64(0.9 + 0.2 * chance());
+        let slept = app.stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+        if slept.is_none() {
+            return;
+        }
+    }
+}
+
+/// One tick: enqueues what is due, and announces it after the commit.
+///
+/// # Errors
+///
+/// Whatever the database reports.
+pub(crate) async fn tick(app: &App, keys: bool) -> Result<Ticked, StoreError> {
+    let ticked = app.store.tick(keys).await?;
+    if ticked.enqueued > 0 {
+        app.notifier.jobs();
+    }
+    metrics::last_tick(ticked.at_unix_secs);
+    Ok(ticked)
+}
+
+/// A number from 0 to 1 by chance: the random bits of a new uuid.
+fn chance() -> f64 {
+    let bits = uuid::Uuid::new_v4().as_u128() as u16;
+    f64::from(bits) / f64::from(u16::MAX)
+}

@@ -1,0 +1,182 @@
+//! Who may call what.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+
+use super::harness::{READ_SECRET, SECRET, Server, TestResult, json, problem};
+
+const PENDING: &str = "/api/jobs/process-pending";
+const QUOTE: &str = "/proxy/coinmarketcap/v3/cryptocurrency/quotes/latest?id=1";
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn every_route_of_the_api_needs_a_bearer_secret(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start(&pool).await;
+    for (method, path) in [
+        (Method::POST, PENDING),
+        (Method::GET, PENDING),
+        (Method::POST, "/api/jobs"),
+        (Method::GET, "/api/jobs"),
+        (Method::GET, "/api/jobs/x"),
+        (Method::POST, "/api/jobs/x/retry"),
+        (Method::POST, "/api/jobs/x/cancel"),
+        (Method::GET, "/api/budget"),
+        (Method::GET, "/api/calls"),
+        (Method::GET, "/api/resources"),
+        (Method::PUT, "/api/resources/x"),
+        (Method::DELETE, "/api/resources/x"),
+        (Method::POST, "/api/lanes/x/open"),
+        (Method::POST, "/api/lanes/x/close"),
+    ] {
+        let response = server.request(method, path).send().await?;
+        let challenge = response.headers()["www-authenticate"].clone();
+        assert_eq!(problem(response, 401).await.0, "unauthorized", "{path}");
+        assert!(challenge.to_str()?.starts_with("Bearer"), "{path}");
+    }
+    assert_eq!(server.live_jobs().await, 0);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn any_configured_secret_opens_and_only_as_bearer(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start_with(&pool, &[("CRON_SECRET", "the-secret-of-cron")]).await;
+    for right in [SECRET, "operators-secret-2", "the-secret-of-cron"] {
+        let response = server.get("/api/budget").bearer_auth(right).send().await?;
+        json(response, 200).await;
+    }
+    let in_query = server
+        .get(&format!(
+            "{PENDING}?secret={SECRET}&JOBS_API_SECRET={SECRET}"
+        ))
+        .send()
+        .await?;
+    problem(in_query, 401).await;
+    let basic = server.get(PENDING).basic_auth("x", Some(SECRET));
+    problem(basic.send().await?, 401).await;
+    let in_another_header = server.get(PENDING).header("x-api-key", SECRET);
+    problem(in_another_header.send().await?, 401).await;
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn wrong_secrets_wait_and_right_ones_from_there_do_not(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start(&pool).await;
+    let guess = || {
+        server
+            .get("/api/budget")
+            .bearer_auth("a-wrong-secret-1")
+            .send()
+    };
+    // Each of them waits at least as long as the one before: 0.1, 0.2, 0.4, 0.8 s.
+    let begun = Instant::now();
+    for guessed in futures::future::join_all((0..4).map(|_| guess())).await {
+        assert_eq!(problem(guessed?, 401).await.0, "unauthorized");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(800));
+
+    let (guessed, right) = tokio::join!(guess(), async {
+        let begun = Instant::now();
+        json(
+            server
+                .operator(Method::GET, "/api/budget")
+                .send()
+                .await
+                .unwrap(),
+            200,
+        )
+        .await;
+        begun.elapsed()
+    });
+
+    problem(guessed?, 401).await;
+    assert!(right < Duration::from_millis(1_500), "{right:?}");
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn only_listed_networks_reach_the_api(pool: sqlx::PgPool) -> TestResult {
+    let list = "LARDER__ENQUEUER__ALLOW_FROM";
+    let server = Server::start_with(&pool, &[(list, r#"["10.0.0.0/8"]"#)]).await;
+    let refused = server.operator(Method::GET, "/api/budget").send().await?;
+    assert_eq!(problem(refused, 403).await.0, "address-not-allowed");
+    assert_eq!(server.get("/healthz").send().await?.status(), 200);
+
+    let server = Server::start_with(&pool, &[(list, r#"["127.0.0.0/8"]"#)]).await;
+    server.shown("/api/budget").await;
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn readers_show_their_secret_where_a_program_puts_the_key(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start_with(&pool, &[("READ_API_SECRET", READ_SECRET)]).await;
+    server.post("/api/jobs/process-pending", "").await;
+    while let Some(call) = server.admit().await {
+        server.answer(&call).await;
+    }
+    let in_query = format!("{QUOTE}&cmc_pro_api_key={READ_SECRET}");
+    for right in [
+        server.get(QUOTE).bearer_auth(READ_SECRET),
+        server.get(QUOTE).header("X-CMC_PRO_API_KEY", READ_SECRET),
+        server.get(&in_query),
+    ] {
+        let response = right.send().await?;
+        let headers = response.headers().clone();
+        json(response, 200).await;
+        assert!(headers["cache-control"].to_str()?.starts_with("private"));
+        assert_eq!(headers["vary"], "Authorization, X-CMC_PRO_API_KEY");
+    }
+    for wrong in [
+        server.get(QUOTE),
+        server.get(QUOTE).bearer_auth("wrong"),
+        server.get(QUOTE).header("X-CMC_PRO_API_KEY", SECRET),
+        server.get("/proxy/nobody/x"),
+    ] {
+        problem(wrong.send().await?, 401).await;
+    }
+    let stored = "select count(*) from larder.resources where resource_key ilike '%secret%'";
+    assert_eq!(super::harness::number(&server.store, stored).await, 0);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn strangers_cause_no_call_where_everybody_can_connect(pool: sqlx::PgPool) -> TestResult {
+    let open = [("LARDER__ENQUEUER__LISTEN", "0.0.0.0:0")];
+    let server = Server::start_with(&pool, &open).await;
+
+    let refused = server.get(QUOTE).send().await?;
+
+    let (name, detail) = problem(refused, 403).await;
+    assert_eq!(name, "cache-only");
+    assert!(detail.contains("READ_API_SECRET"));
+    assert_eq!(server.live_jobs().await, 0);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn pages_of_listed_origins_read_the_cache_and_never_the_api(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let origins = r#"["https://app.example.com"]"#;
+    let server = Server::start_with(&pool, &[("LARDER__ENQUEUER__CORS_ORIGINS", origins)]).await;
+    let allowed = "access-control-allow-origin";
+    let ask = |method, path, origin: &'static str| {
+        let request = server.request(method, path).header("origin", origin);
+        request
+            .header("access-control-request-method", "GET")
+            .header("prefer", "wait=0")
+            .send()
+    };
+
+    let preflight = ask(Method::OPTIONS, QUOTE, "https://app.example.com").await?;
+    assert_eq!(preflight.status(), 200);
+    assert_eq!(preflight.headers()[allowed], "https://app.example.com");
+    let read = ask(Method::GET, QUOTE, "https://app.example.com").await?;
+    assert_eq!(read.headers()[allowed], "https://app.example.com");
+    let other = ask(Method::GET, QUOTE, "https://other.example.com").await?;
+    assert!(!other.headers().contains_key(allowed));
+    for method in [Method::OPTIONS, Method::GET] {
+        let api = ask(method, "/api/budget", "https://app.example.com").await?;
+        assert!(!api.headers().contains_key(allowed));
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! The enqueuer over real TCP and a real Postgres, a database to each test.
+#![allow(missing_docs, reason = "tests are documented by their names")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in a function that tests share"
+)]
+
+mod access;
+mod bad_jobs;
+mod binary;
+mod harness;
+mod health;
+mod jobs;
+mod operations;
+mod process_pending;
+mod reads;
+mod start;
+mod waiting;

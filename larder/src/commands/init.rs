@@ -1,0 +1,65 @@
+//! `larder init`: the schema, the configuration in rows, and the first jobs.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use shared::setup::Setup;
+use shared::store::{Store, StoreError};
+
+use crate::cli::{Failure, Outcome, say};
+
+/// Longest time for one try to connect.
+const CONNECT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The configuration file; without it LARDER_CONFIG, else ./larder.toml
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Migrates, syncs, and enqueues what is due. Doing it again changes nothing.
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let directory = std::env::current_dir().map_err(|error| Failure::from(&error))?;
+    let setup = Setup::read(&directory, arguments.config).map_err(|error| Failure::from(&error))?;
+    setup
+        .secrets
+        .require(&[("DATABASE_URL", "the schema is made there")])
+        .map_err(|error| Failure::from(&error))?;
+    let url = setup.secrets.database_url.as_ref();
+    let url = url.map(|url| url.expose_secret()).unwrap_or_default();
+    let store = Store::connect_lazy(url, 1).map_err(|error| failure(&error))?;
+    prepare(&store, url, &setup).await?;
+    let ticked = store.tick(false).await.map_err(|error| failure(&error))?;
+    say(&format!(
+        "The schema is current. From {}: {} providers, {} tracked resources; {} jobs enqueued.\n",
+        setup.origin,
+        setup.catalog.providers().count(),
+        setup.catalog.tracked().len(),
+        ticked.enqueued,
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Brings schema and configuration into the database.
+pub(super) async fn prepare(store: &Store, url: &str, setup: &Setup) -> Result<(), Failure> {
+    let prepared = async {
+        // Says what is wrong with a connection, where the pool would only say that it waited.
+        Store::reach(url, CONNECT).await?;
+        store.ping().await?;
+        store.migrate().await?;
+        let lanes = setup.catalog.lanes(&setup.secrets);
+        store.sync(&lanes, setup.catalog.tracked()).await
+    };
+    prepared.await.map_err(|error| failure(&error))
+}
+
+fn failure(error: &StoreError) -> Failure {
+    let failure = Failure::new(error.chain());
+    match error.is_misconfigured() {
+        true => failure.with_help("check DATABASE_URL: user, password, host, port and database"),
+        false => failure,
+    }
+}
