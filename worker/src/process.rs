@@ -224,6 +224,11 @@ impl Worker {
         &self.name
     }
 
+    /// Waits until all that has been claimed so far is recorded.
+    pub async fn recorded(&self) {
+        self.in_flight.empty().await;
+    }
+
     /// Works until nothing is due and nothing is on its way.
     ///
     /// # Errors
@@ -239,6 +244,7 @@ impl Worker {
             if !due && self.in_flight.is_empty() {
                 return Ok(());
             }
+            self.in_flight.empty().await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -114,6 +114,42 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Enqueues many jobs of one kind for handlers, in one statement; answers their ids.
+    ///
+    /// They are due at once, and none of them is a duplicate: jobs of the lane `local`
+    /// have no key. A few thousand at a time are fastest. Call
+    /// [`super::Notifier::jobs`] after it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing is stored then.
+    pub async fn enqueue_local(
+        &self,
+        kind: &str,
+        args: &[serde_json::Value],
+        max_attempts: i32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let ids: Vec<JobId> = args.iter().map(|_| JobId::new()).collect();
+        let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+        sqlx::query!(
+            r#"
+            -- name: enqueue_local
+            insert into larder.jobs (id, lane, kind, args, max_attempts)
+            select n.id, 'local', $1, n.args, $4
+            from unnest($2::uuid[], $3::jsonb[]) as n(id, args)
+            "#,
+            kind,
+            &uuids,
+            args,
+            max_attempts,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(ids)
+    }
+}
+
 /// Inserts the requests of `order`; answers the ids that went in.
 async fn insert(
     tx: &mut PgTransaction<'_>,
