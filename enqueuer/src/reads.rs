@@ -19,6 +19,7 @@
 //! What a question means, and how answers are put together: `shared::provider`.
 
 mod access;
+mod demand;
 mod headers;
 mod proxy;
 mod renew;
@@ -33,6 +34,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
 
+pub(crate) use demand::{Demand, keep};
 pub(crate) use renew::Renewals;
 
 /// The routes of readers, for the pages of the configured origins too.

@@ -17,6 +17,7 @@
 //! Nothing is decided here that is not a condition on rows: prices come from
 //! [`crate::budget::Pricing`], outcomes from the worker.
 
+mod absences;
 mod admit;
 pub mod bench;
 mod budget;
@@ -34,12 +35,15 @@ mod listen;
 mod look;
 mod migrate;
 mod notify;
+mod prune;
 mod queue_state;
 mod reach;
 mod record;
 mod resources;
+mod schedule;
 mod sync;
 mod tick;
+mod track;
 mod upkeep;
 
 use std::str::FromStr;
@@ -62,11 +66,13 @@ pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look};
 pub use migrate::MIGRATOR;
 pub use notify::Notifier;
+pub use prune::Retention;
 pub use queue_state::QueueState;
 pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,
 };
 pub use resources::{ResourceFilter, ResourceRow};
+pub use schedule::ScheduleRow;
 pub use tick::{ClosedLane, Ticked};
 pub use upkeep::Rescued;
 

@@ -280,13 +280,16 @@ async fn raise(
             select j.id, a.priority, a.run_at, a.newer
             from asked a
             join larder.jobs j on j.resource_key = a.key and j.kind = 'refresh'
-            where j.priority > a.priority or a.newer or (j.status = 'pending' and j.run_at > a.run_at)
+            where j.priority > a.priority or a.newer
+               or (j.status = 'pending' and j.attempt = 0 and j.run_at > a.run_at)
             order by j.id
             for update of j skip locked
         )
         update larder.jobs j
         set priority = least(j.priority, f.priority),
-            run_at = case j.status when 'pending' then least(j.run_at, f.run_at) else j.run_at end,
+            -- A wait between attempts stays: a provider in trouble is not called for each reader.
+            run_at = case when j.status = 'pending' and j.attempt = 0
+                          then least(j.run_at, f.run_at) else j.run_at end,
             satisfied_after = case when f.newer then clock_timestamp() else j.satisfied_after end
         from free f
         where j.id = f.id
