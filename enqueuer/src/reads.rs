@@ -21,6 +21,7 @@
 //! What a question means, and how answers are put together: `shared::provider`.
 
 mod access;
+mod demand;
 mod headers;
 mod key_info;
 mod proxy;
@@ -29,22 +30,25 @@ mod verdict;
 mod wait;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::routing::get;
 use shared::config::Config;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
 
+pub(crate) use demand::{Demand, keep};
 pub(crate) use renew::Renewals;
 
 /// The routes of readers, for the pages of the configured origins too.
 pub(crate) fn routes(config: &Config) -> Router<App> {
-    let routes = Router::new().route("/proxy/{*rest}", get(proxy::read));
-    match cors(config) {
-        Some(cors) => routes.layer(cors),
-        None => routes,
-    }
+    let read = get(proxy::read);
+    let read = match cors(config) {
+        // The layer answers OPTIONS itself, but only where the method is routed at all.
+        Some(cors) => read.options(async || StatusCode::NO_CONTENT).layer(cors),
+        None => read,
+    };
+    Router::new().route("/proxy/{*rest}", read)
 }
 
 fn cors(config: &Config) -> Option<CorsLayer> {

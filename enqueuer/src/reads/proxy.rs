@@ -83,6 +83,8 @@ async fn answer(
         .collect();
     let wanted = headers::wanted_wait(headers);
     let is_hit = missing.is_empty();
+    let read = request.resources.iter().map(|resource| &resource.key);
+    app.demand.note(read, !is_hit);
     if access == Access::Full {
         renew_old(app, &request, &entries, most);
         if !is_hit {
@@ -117,7 +119,9 @@ async fn fetch(
     most: Option<Duration>,
 ) -> Result<(), Problem> {
     let lane = LaneName::from(provider.name());
-    let fetched = wait::fetch(app, &lane, missing, wait, |entry| is_good(entry, most)).await;
+    // What is there is too old, so that it must not be taken for the answer.
+    let old = |key: &ResourceKey| entries.contains_key(key);
+    let fetched = wait::fetch(app, &lane, missing, wait, old, |entry| is_good(entry, most)).await;
     let waited = match fetched {
         Ok(waited) => waited,
         // The database takes no jobs: old answers are answers still.
@@ -213,8 +217,11 @@ fn max_age(app: &App, provider: &Provider) -> Option<Duration> {
     section.cache.max_age
 }
 
+/// Whether an entry will do as it is: what the resource itself says of its age wins over
+/// what its provider says.
 fn is_good(entry: &CachedEntry, most: Option<Duration>) -> bool {
-    most.is_none_or(|most| entry.age_secs <= most.as_secs_f64())
+    let most = entry.max_age_secs.or(most.map(|most| most.as_secs_f64()));
+    most.is_none_or(|most| entry.age_secs <= most)
 }
 
 /// The provider's name and the path after it, still encoded: an encoded slash is part of

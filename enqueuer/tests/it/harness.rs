@@ -42,6 +42,10 @@ pub(crate) fn url_of(pool: &PgPool) -> String {
 }
 
 pub(crate) fn settings(url: &str, more: &[(&str, &str)]) -> Settings {
+    if std::env::var_os("LARDER_LOG").is_some() {
+        // Shows what an enqueuer under test logs; a second call is refused.
+        let _ = shared::logging::init(&std::env::vars().collect());
+    }
     static RECORDER: OnceLock<Recorder> = OnceLock::new();
     let usual = [
         ("DATABASE_URL", url),
@@ -86,6 +90,17 @@ impl Server {
     pub(crate) async fn start_with(pool: &PgPool, more: &[(&str, &str)]) -> Self {
         let server = Self::start_at(&url_of(pool), pool, more).await;
         server.until_ready_says("no worker has been seen").await;
+        server
+    }
+
+    /// Starts with nothing tracked, so that no due resource rides along with a call.
+    pub(crate) async fn start_untracked(pool: &PgPool, more: &[(&str, &str)]) -> Self {
+        let server = Self::start_with(pool, more).await;
+        execute(
+            &server.store,
+            "update larder.resources set tracked = false, every = null, next_refresh_at = null",
+        )
+        .await;
         server
     }
 

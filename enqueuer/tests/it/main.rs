@@ -9,6 +9,7 @@
 
 mod access;
 mod bad_jobs;
+mod binary;
 mod harness;
 mod health;
 mod jobs;

@@ -35,9 +35,8 @@ async fn a_database_that_is_away_is_waited_for_at_start_and_later(
     url.set_ip_host(address.ip()).unwrap();
     url.set_port(Some(address.port())).unwrap();
     drop(reserved);
-    let quick = [("LARDER__DATABASE__ACQUIRE_TIMEOUT", "1s")];
 
-    let server = Server::start_at(url.as_str(), &pool, &quick).await;
+    let server = Server::start_at(url.as_str(), &pool, &[]).await;
     server.until_ready_says("refused").await;
     assert_eq!(server.get("/healthz").send().await?.status(), 200);
 

@@ -1,14 +1,15 @@
 //! Shows jobs, and lets people cancel and retry them.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::{Store, StoreError, finish};
 use crate::model::{JobId, JobStatus};
 
-/// A job as people see it, live or ended.
-#[derive(Debug, Clone, PartialEq)]
+/// A job as people see it, live or ended, and as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobRow {
     /// Its id.
     pub id: JobId,
@@ -19,6 +20,7 @@ pub struct JobRow {
     /// Which of the provider's paths; for a refresh.
     pub endpoint: Option<String>,
     /// What it refreshes.
+    #[serde(rename = "resource")]
     pub resource_key: Option<String>,
     /// What the handler gets.
     pub args: serde_json::Value,
@@ -60,7 +62,7 @@ pub struct JobFilter {
 }
 
 /// One page of jobs, newest first.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobsPage {
     /// The jobs.
     pub jobs: Vec<JobRow>,
@@ -175,7 +177,9 @@ impl Store {
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it has ended.
     pub async fn cancel(&self, id: JobId) -> Result<JobRow, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let status = sqlx::query_scalar!(
+        // Not query_scalar!: it compares the name of the type, which Postgres tells
+        // without its schema to a role that is called larder.
+        let found = sqlx::query!(
             r#"
             -- name: cancel_lock
             select status as "status: JobStatus" from larder.jobs where id = $1 for update
@@ -184,7 +188,7 @@ impl Store {
         )
         .fetch_optional(&mut *tx)
         .await?;
-        match status {
+        match found.map(|row| row.status) {
             Some(JobStatus::Running) => {
                 sqlx::query!(
                     r#"

@@ -144,7 +144,10 @@ async fn a_tick_makes_each_due_resource_into_one_job(pool: sqlx::PgPool) -> Test
 async fn sql_users_enqueue_in_their_own_transaction(pool: sqlx::PgPool) -> TestResult {
     let store = store_with(pool, Vec::new()).await;
     store
-        .track(&quote(1), std::time::Duration::from_secs(60))
+        .track(
+            &quote(1),
+            &Tracking::every(std::time::Duration::from_secs(60)),
+        )
         .await?;
     let mut tx = store.pool().begin().await?;
     sqlx::query("select larder.enqueue('noop', '{\"a\": 1}')")
@@ -167,6 +170,34 @@ async fn sql_users_enqueue_in_their_own_transaction(pool: sqlx::PgPool) -> TestR
             .unwrap_err()
             .to_string()
             .contains("no resource 'nope'")
+    );
+    Ok(())
+}
+
+/// It looked, found nothing, and the answer came before it could ask: that costs nothing.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_reader_that_lost_the_race_with_an_answer_causes_no_call(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let store = store_with(pool, vec![monthly(10)]).await;
+    enqueue_one(&store, refresh(quote(1))).await;
+    let call = admit_one(&store).await;
+    store.record(&answered(&call, 1, "1")).await?;
+    let mut late = refresh(quote(1));
+    late.class = "reader";
+
+    let (job, _) = enqueue_one(&store, late.clone()).await;
+
+    assert!(admit(&store, "worker-a", 1).await.calls.is_empty());
+    assert_eq!(store.job(job).await?.status, JobStatus::Completed);
+    sqlx::query("update larder.entries set fresh_until = now() - interval '1 s'")
+        .execute(store.pool())
+        .await?;
+    enqueue_one(&store, late).await;
+    assert_eq!(
+        admit(&store, "worker-a", 1).await.calls.len(),
+        1,
+        "an old one is renewed"
     );
     Ok(())
 }
