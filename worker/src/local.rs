@@ -47,7 +47,12 @@ impl Local {
     /// Runs jobs until stopped, and then until the last outcome is recorded.
     pub(crate) async fn run(self) {
         let (ended, outcomes) = mpsc::channel(BATCH * 2);
-        let flusher = tokio::spawn(flush(self.vital.clone(), self.in_flight.clone(), outcomes));
+        let flusher = tokio::spawn(flush(
+            self.vital.clone(),
+            self.in_flight.clone(),
+            outcomes,
+            self.give_up.clone(),
+        ));
         let kinds = self.handlers.kinds();
         let mut claimer = self.store.claimer(&self.worker, kinds, self.lease);
         loop {
@@ -59,6 +64,7 @@ impl Local {
                 let Some(slots) = self.free_slots().await else {
                     break;
                 };
+                let _claim = self.in_flight.claim();
                 match claimer.claim(slots.len()).await {
                     Ok(claim) => {
                         self.start(claim.jobs, slots, &ended);
@@ -109,6 +115,8 @@ impl Local {
         let lost = self.in_flight.hold(token, jobs.len());
         for job in jobs {
             let (Some(slot), Some(handler)) = (slots.pop(), self.handlers.get(&job.kind)) else {
+                // Never: as many are claimed as there are slots, of kinds that are known.
+                self.in_flight.release(token, 1);
                 continue;
             };
             let (id, lease_token) = (job.id, job.lease_token);
@@ -118,11 +126,14 @@ impl Local {
             let (ended, give_up) = (ended.clone(), self.give_up.clone());
             self.running.spawn(async move {
                 let started = Instant::now();
-                let run = AssertUnwindSafe(handler.run(job, context.clone())).catch_unwind();
+                let lost = context.lost.clone();
+                // In a block of its own: a handler may panic before it has made its future.
+                let run = AssertUnwindSafe(async move { handler.run(job, context).await });
+                let run = run.catch_unwind();
                 let end = tokio::select! {
                     end = run => end.unwrap_or_else(|panic| panicked(panic.as_ref())),
                     () = give_up.cancelled() => {
-                        context.lost.cancel();
+                        lost.cancel();
                         JobEnd::Release
                     }
                 };
@@ -155,7 +166,12 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> JobEnd {
 
 /// Records outcomes as they come: everything that ended while the last record went on
 /// goes into the next one.
-async fn flush(store: Store, in_flight: Arc<InFlight>, mut outcomes: mpsc::Receiver<Ended>) {
+async fn flush(
+    store: Store,
+    in_flight: Arc<InFlight>,
+    mut outcomes: mpsc::Receiver<Ended>,
+    give_up: CancellationToken,
+) {
     let mut batch: Vec<Ended> = Vec::with_capacity(BATCH);
     while outcomes.recv_many(&mut batch, BATCH).await > 0 {
         let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
@@ -169,7 +185,13 @@ async fn flush(store: Store, in_flight: Arc<InFlight>, mut outcomes: mpsc::Recei
                 Err(error) if error.is_transient() => {
                     attempt += 1;
                     tracing::warn!(attempt, error = %error.chain(), "cannot record outcomes yet");
-                    tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)) => {}
+                        () = give_up.cancelled() => {
+                            tracing::error!("stopped before the database came back; the jobs will be rescued");
+                            break;
+                        }
+                    }
                 }
                 Err(error) => {
                     tracing::error!(error = %error.chain(), "cannot record outcomes; the jobs will be rescued");

@@ -59,14 +59,18 @@ pub struct Worker {
     store: Store,
     name: String,
     grace: Duration,
+    /// The kinds of jobs that it runs.
+    kinds: Vec<String>,
     in_flight: Arc<InFlight>,
     calls: TaskTracker,
     parts: TaskTracker,
     /// Stops claiming.
     stop: CancellationToken,
+    /// What goes on until the last call is recorded.
+    upkeep: TaskTracker,
     /// Stops what must go on until the last call is recorded.
     end: CancellationToken,
-    /// Tells handlers that their time is up.
+    /// Tells handlers, and what waits for the database, that their time is up.
     give_up: CancellationToken,
 }
 
@@ -108,9 +112,11 @@ impl Worker {
             store: store.clone(),
             name: name.clone(),
             grace: config.shutdown_grace,
+            kinds: options.handlers.kinds(),
             in_flight: Arc::new(InFlight::default()),
             calls: TaskTracker::new(),
             parts: TaskTracker::new(),
+            upkeep: TaskTracker::new(),
             stop,
             end,
             give_up,
@@ -154,6 +160,7 @@ impl Worker {
         worker.parts.spawn(local.run());
         let dispatcher = Dispatcher {
             store,
+            kinds: worker.kinds.clone(),
             wake,
             lanes,
             upkeep: Arc::clone(&upkeep),
@@ -161,8 +168,8 @@ impl Worker {
             stop: worker.stop.clone(),
         };
         worker.parts.spawn(dispatcher.run());
-        tokio::spawn(upkeep.run(worker.end.clone()));
-        tokio::spawn(heartbeat::run(
+        worker.upkeep.spawn(upkeep.run(worker.end.clone()));
+        worker.upkeep.spawn(heartbeat::run(
             vital,
             Arc::clone(&worker.in_flight),
             config.lease,
@@ -216,6 +223,7 @@ impl Worker {
             notifier: notifier.clone(),
             wake: wake.clone(),
             stop: self.stop.clone(),
+            give_up: self.give_up.clone(),
         })
     }
 
@@ -236,12 +244,14 @@ impl Worker {
     /// Whatever keeps it from looking.
     pub async fn run_until_idle(&self) -> Result<(), StoreError> {
         loop {
-            let look = self.store.look().await?;
+            // What is claimed between these would be neither due nor held in the rows seen.
+            let quiet = self.in_flight.quiet_since();
+            let look = self.store.look(&self.kinds).await?;
             let due = look
                 .lanes
                 .iter()
                 .any(|lane| lane.wait == Some(Duration::ZERO));
-            if !due && self.in_flight.is_empty() {
+            if !due && quiet.is_some() && quiet == self.in_flight.quiet_since() {
                 return Ok(());
             }
             self.in_flight.empty().await;
@@ -265,10 +275,13 @@ impl Worker {
         // A call ends by itself: at the latest at its own deadline.
         self.calls.wait().await;
         alarm.abort();
+        self.end.cancel();
+        self.upkeep.close();
+        // Otherwise it could say that this worker lives, after it has signed off.
+        self.upkeep.wait().await;
         if let Err(error) = self.store.worker_gone(&self.name).await {
             tracing::debug!(error = %error.chain(), "could not sign off");
         }
-        self.end.cancel();
         tracing::info!(worker = %self.name, "worker stopped");
     }
 }
