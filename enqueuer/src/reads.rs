@@ -11,6 +11,8 @@
 //! | past `max_age`                         | after a refresh; the old one if none comes  |
 //! | none                                   | after a refresh; else 502, 503 or 504       |
 //!
+//! What the key has spent is answered from the ledger, in the provider's form.
+//!
 //! Nothing of a reader's request goes upstream: what is fetched is the canonical
 //! question, made of known parameters only.
 //!
@@ -21,6 +23,7 @@
 mod access;
 mod demand;
 mod headers;
+mod key_info;
 mod proxy;
 mod renew;
 mod verdict;
