@@ -48,7 +48,7 @@ impl Setup {
         };
         let loaded = Catalog::load(&source);
         let variables: Vec<String> = match &loaded {
-            Ok((catalog, _)) => key_variables(catalog),
+            Ok((catalog, _)) => variables(catalog),
             Err(_) => Vec::new(),
         };
         let secrets = Secrets::read(&environment, variables.iter().map(String::as_str));
@@ -65,10 +65,13 @@ impl Setup {
     }
 }
 
-/// The variables that providers name for their keys.
-fn key_variables(catalog: &Catalog) -> Vec<String> {
-    let providers = catalog.config().providers.values();
-    providers
-        .filter_map(|section| section.provider.key_env.clone())
+/// The variables that the configuration names: for providers' keys, and for what signs
+/// webhooks.
+fn variables(catalog: &Catalog) -> Vec<String> {
+    let config = catalog.config();
+    let keys = config.providers.values();
+    let keys = keys.filter_map(|section| section.provider.key_env.clone());
+    let signing = config.webhooks.values();
+    keys.chain(signing.map(|target| target.secret_env.clone()))
         .collect()
 }

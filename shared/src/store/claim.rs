@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Store, StoreError, seconds};
@@ -16,6 +17,8 @@ pub struct ClaimedJob {
     pub kind: String,
     /// What the handler gets.
     pub args: serde_json::Value,
+    /// When this attempt began, by the database's clock.
+    pub started_at: DateTime<Utc>,
     /// Which attempt this is, from 1 on.
     pub attempt: i32,
     /// After how many it fails for good.
@@ -66,7 +69,8 @@ impl Store {
                 limit $5
                 for update skip locked
             ))
-            returning id as "id: JobId", kind, args, attempt, max_attempts, lease_token as "lease_token!"
+            returning id as "id: JobId", kind, args, started_at as "started_at!", attempt, max_attempts,
+                      lease_token as "lease_token!"
             "#,
             Uuid::new_v4(),
             worker,
