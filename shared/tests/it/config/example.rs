@@ -89,7 +89,9 @@ fn no_key_is_left_out() {
 /// A webhook has no default to write down, so its keys stand in a comment.
 #[test]
 fn the_webhook_in_the_comment_can_be_put_in() {
-    let lines = EXAMPLE.lines().skip_while(|line| *line != "# [webhooks.app]");
+    let lines = EXAMPLE
+        .lines()
+        .skip_while(|line| *line != "# [webhooks.app]");
     let section: Vec<_> = lines.map_while(|line| line.strip_prefix("# ")).collect();
 
     let config = loaded(Some(&section.join("\n")), &[]).unwrap().config;
