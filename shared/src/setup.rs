@@ -1,6 +1,7 @@
 //! How a process finds out what to do: environment, configuration, secrets.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::config::{ConfigErrors, Secrets, Source, environment};
 
 /// All that a process of Larder reads before it starts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Setup {
     /// What the configuration comes to.
     pub catalog: Arc<Catalog>,
@@ -18,6 +19,17 @@ pub struct Setup {
     pub environment: BTreeMap<String, String>,
     /// The file that the configuration came from, or that it is the example.
     pub origin: String,
+}
+
+/// Shows nothing of the environment, which holds every secret.
+impl fmt::Debug for Setup {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Setup")
+            .field("catalog", &self.catalog)
+            .field("secrets", &self.secrets)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Setup {

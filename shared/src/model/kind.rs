@@ -108,7 +108,7 @@ mod tests {
             ),
             (
                 r#"{"target": "app", "resources": [], "url": "x"}"#,
-                "unknown field `url`",
+                "url: unknown field",
             ),
             ("[]", "invalid"),
         ] {
