@@ -6,7 +6,7 @@
 //! it always did.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::pointer::Pointer;
 use super::{Provider, UsageReading, time};
@@ -25,7 +25,7 @@ impl Provider {
     /// [`Provider::usage`] reads the same figures from it.
     pub fn usage_body(&self, readings: &[UsageReading], now: DateTime<Utc>) -> Option<String> {
         let usage = self.usage.as_ref()?;
-        let mut body = usage.around.clone();
+        let mut body = Value::Object(Map::new());
         for limit in &usage.limits {
             let Some(reading) = readings.iter().find(|it| it.limit == limit.limit) else {
                 continue;
@@ -42,17 +42,25 @@ impl Provider {
             put(&limit.resets, resets);
         }
         if let Some(envelope) = &self.envelope {
-            envelope.stamp(&mut body, now);
+            envelope.put(&mut body, now);
         }
         Some(body.to_string())
     }
 
-    /// Puts `message` where the provider's own errors have their words, so that a
-    /// program made for the provider finds it there. What stands in the way, such as a
-    /// number under the name of the provider's object, is replaced.
-    pub fn put_message(&self, document: &mut Value, message: &str) {
-        if let Some(pointer) = &self.message {
-            pointer.put(document, Value::from(message));
+    /// Writes an error into `document` where the provider's own errors stand, so that a
+    /// program made for the provider finds it there: `status` is the HTTP status. What
+    /// stands in the way, such as a number under the name of the provider's object, is
+    /// replaced. Nothing happens if the configuration names no place for messages.
+    pub fn put_error(&self, document: &mut Value, status: u16, message: &str, now: DateTime<Utc>) {
+        let Some(pointer) = &self.message else {
+            return;
+        };
+        if let Some(envelope) = &self.envelope {
+            envelope.put(document, now);
+        }
+        pointer.put(document, Value::from(message));
+        if let Some(code) = &self.code {
+            code.put(document, Value::from(status));
         }
     }
 }

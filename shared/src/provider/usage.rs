@@ -1,7 +1,6 @@
 //! What a provider says has been spent on the key.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::classify::Body;
 use super::pointer::Pointer;
@@ -14,8 +13,6 @@ use crate::model::{BatchKey, EndpointName};
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     endpoint: EndpointName,
-    /// What stands around the figures when we report them ourselves.
-    pub(super) around: Value,
     pub(super) limits: Vec<UsagePointers>,
 }
 
@@ -74,19 +71,6 @@ impl Usage {
                 "usage is read from there",
             );
         }
-        let around = config.around.as_deref().unwrap_or("{}");
-        let around = serde_json::from_str(around)
-            .ok()
-            .filter(Value::is_object)
-            .unwrap_or_else(|| {
-                problems.add(
-                    "usage.around",
-                    around,
-                    "must be a JSON object",
-                    "the figures are put into it where the pointers lead",
-                );
-                Value::Null
-            });
         let mut limits = Vec::with_capacity(config.limits.len());
         for (index, limit) in config.limits.iter().enumerate() {
             let mut read = |name: &str, text: &Option<String>| {
@@ -114,7 +98,6 @@ impl Usage {
         }
         Some(Self {
             endpoint: endpoint?,
-            around,
             limits,
         })
     }
