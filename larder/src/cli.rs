@@ -97,12 +97,6 @@ pub(crate) fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
-/// Prints what a command has to say.
-pub(crate) fn say(text: &str) {
-    // With standard output closed there is nobody left to tell.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
 fn report(failure: &Failure) {
     let mut text = format!("error: {}\n", failure.message);
     if let Some(help) = &failure.help {

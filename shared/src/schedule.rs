@@ -8,8 +8,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
+use croner::{Cron, Direction};
 
 use crate::store::{Store, StoreError};
 
@@ -49,6 +49,19 @@ pub fn read(expression: &str) -> Option<Cron> {
         .build()
         .parse(expression)
         .ok()
+}
+
+/// How often an expression ticks in a month of 31 days, for a forecast. Nothing for one
+/// that cannot be read.
+pub fn ticks_in_january(expression: &str, zone: &str) -> u64 {
+    let (Some(cron), Ok(zone)) = (read(expression), Tz::from_str(zone)) else {
+        return 0;
+    };
+    let start = chrono::NaiveDate::from_ymd_opt(2026, 1, 1).unwrap_or_default();
+    let midnight = start.and_time(chrono::NaiveTime::MIN).and_utc();
+    let end = midnight + chrono::TimeDelta::days(31);
+    let ticks = cron.iter_from(midnight.with_timezone(&zone), Direction::Forward);
+    ticks.take_while(|tick| *tick < end).count() as u64
 }
 
 /// Whether this is a time zone that schedules can be read in.
@@ -143,6 +156,13 @@ mod tests {
             "2026-11-02T12:00:00Z",
         );
         assert_eq!(autumn.len(), 2, "{autumn:?}");
+    }
+
+    #[test]
+    fn a_month_has_as_many_ticks_as_its_days_say() {
+        assert_eq!(ticks_in_january("0 9 * * *", "Europe/Berlin"), 31);
+        assert_eq!(ticks_in_january("*/15 * * * *", "UTC"), 31 * 96);
+        assert_eq!(ticks_in_january("nonsense", "UTC"), 0);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use shared::budget::Pricing;
 use shared::catalog::Catalog;
-use shared::model::{BatchKey, ProviderName};
+use shared::model::{BatchKey, Pace, ProviderName};
+use shared::schedule;
 use shared::setup::Setup;
 
 use crate::cli::{Failure, Outcome, say};
@@ -49,15 +50,16 @@ fn counted(number: u64, what: &str) -> String {
 /// Most credits that the tracked resources cost in a month of 31 days, over all
 /// providers: what can share a call at the same pace does.
 fn credits_a_month(catalog: &Catalog) -> u64 {
-    let mut items: BTreeMap<(&ProviderName, &BatchKey, Duration), usize> = BTreeMap::new();
+    let mut items: BTreeMap<(&ProviderName, &BatchKey, u64), usize> = BTreeMap::new();
     for tracked in catalog.tracked() {
         let resource = &tracked.resource;
-        let shared = (&resource.provider, &resource.batch_key, tracked.every);
+        let times = times_a_month(&tracked.tracking.pace);
+        let shared = (&resource.provider, &resource.batch_key, times);
         *items.entry(shared).or_default() += 1;
     }
     items
         .into_iter()
-        .filter_map(|((provider, batch, every), items)| {
+        .filter_map(|((provider, batch, times), items)| {
             let provider = catalog.provider(provider.as_str())?;
             let most = Pricing::max_items(provider.as_ref(), batch).max(1);
             let price = |items| Pricing::worst_case(provider.as_ref(), batch, items);
@@ -66,10 +68,20 @@ fn credits_a_month(catalog: &Catalog) -> u64 {
                 0 => 0,
                 rest => u64::from(price(rest)?),
             };
-            let times = MONTH.as_millis().div_ceil(every.as_millis().max(1));
-            Some((full + rest) * u64::try_from(times).unwrap_or(u64::MAX))
+            Some((full + rest).saturating_mul(times))
         })
         .sum()
+}
+
+/// How often a pace refreshes in a month of 31 days.
+fn times_a_month(pace: &Pace) -> u64 {
+    match pace {
+        Pace::Every(every) => {
+            let times = MONTH.as_millis().div_ceil(every.as_millis().max(1));
+            u64::try_from(times).unwrap_or(u64::MAX)
+        }
+        Pace::Schedule { expression, zone } => schedule::ticks_in_january(expression, zone),
+    }
 }
 
 #[cfg(test)]

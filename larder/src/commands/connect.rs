@@ -3,6 +3,8 @@
 //! `DATABASE_URL` names it; without it, the private Postgres of a `larder up` that runs
 //! in this directory is taken, so that in a second terminal the same commands work.
 
+use std::time::Duration;
+
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
@@ -24,6 +26,9 @@ fn here() -> Result<PathBuf, Failure> {
     std::env::current_dir().map_err(|error| Failure::from(&error))
 }
 
+/// Longest time for one try to connect.
+pub(super) const CONNECT: Duration = Duration::from_secs(5);
+
 /// The database, found to answer and to have the schema of this release.
 pub(super) async fn store() -> Result<Store, Failure> {
     let url = match environment_url()? {
@@ -36,7 +41,7 @@ pub(super) async fn store() -> Result<Store, Failure> {
     })?;
     let opened = async {
         // Says what is wrong with a connection, where the pool would only say that it waited.
-        Store::reach(&url).await?;
+        Store::reach(&url, CONNECT).await?;
         let store = Store::connect_lazy(&url, 2)?;
         store.check_schema().await?;
         Ok(store)

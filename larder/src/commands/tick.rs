@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use shared::schedule;
+
 use super::connect::{failure, store};
 use super::table::{moment_or_none, print_json};
 use crate::cli::{Outcome, say};
@@ -16,6 +18,9 @@ pub(crate) struct Arguments {
 /// Ticks once; safe to repeat, and beside any other ticker.
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let store = store().await?;
+    schedule::make_due_ticks(&store)
+        .await
+        .map_err(|error| failure(&error))?;
     let ticked = store.tick(false).await.map_err(|error| failure(&error))?;
     if ticked.enqueued > 0 {
         store

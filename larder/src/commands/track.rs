@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use shared::catalog::Catalog;
 use shared::config::{Source, environment};
+use shared::model::{Pace, Tracking};
+use shared::schedule;
 
 use super::connect::{failure, store};
 use crate::cli::{Failure, Outcome, say};
@@ -15,8 +17,14 @@ pub(crate) struct TrackArguments {
     /// The resource, such as coinmarketcap:/v3/cryptocurrency/quotes/latest?id=1
     key: String,
     /// Time from one refresh to the next
-    #[arg(long, default_value = "5m", value_parser = every)]
+    #[arg(long, default_value = "5m", value_parser = every, conflicts_with = "schedule")]
     every: Duration,
+    /// Cron expression of five fields to refresh it by, instead
+    #[arg(long, value_parser = expression)]
+    schedule: Option<String>,
+    /// IANA time zone of the expression
+    #[arg(long, default_value = "UTC", value_parser = zone)]
+    zone: String,
     /// The configuration file; without it LARDER_CONFIG, else ./larder.toml
     #[arg(long)]
     config: Option<PathBuf>,
@@ -40,12 +48,43 @@ fn every(given: &str) -> Result<Duration, String> {
     }
 }
 
+fn expression(given: &str) -> Result<String, String> {
+    match schedule::read(given) {
+        Some(_) => Ok(given.to_owned()),
+        None => Err("it must be a cron expression of five fields".to_owned()),
+    }
+}
+
+fn zone(given: &str) -> Result<String, String> {
+    match schedule::is_zone(given) {
+        true => Ok(given.to_owned()),
+        false => Err("it must be an IANA time zone, such as Europe/Berlin".to_owned()),
+    }
+}
+
 /// Tracks a resource; it is due at once if it has no answer that is young enough.
 pub(crate) async fn track(arguments: TrackArguments) -> Outcome {
     let resource = catalog(arguments.config)?
         .resource(&arguments.key)
         .map_err(|error| Failure::from(&error))?;
-    let tracked = store().await?.track(&resource, arguments.every).await;
+    let (pace, words) = match arguments.schedule {
+        None => (
+            Pace::Every(arguments.every),
+            format!("every {}", humantime::format_duration(arguments.every)),
+        ),
+        Some(expression) => (
+            Pace::Schedule {
+                expression: expression.clone(),
+                zone: arguments.zone.clone(),
+            },
+            format!("by {expression} in {}", arguments.zone),
+        ),
+    };
+    let tracking = Tracking {
+        pace,
+        ..Tracking::every(arguments.every)
+    };
+    let tracked = store().await?.track(&resource, &tracking).await;
     tracked.map_err(|error| match error.is_missing_reference() {
         true => Failure::new(format!(
             "the database does not know the provider {}",
@@ -54,11 +93,7 @@ pub(crate) async fn track(arguments: TrackArguments) -> Outcome {
         .with_help("larder init brings the configuration into the database"),
         false => failure(&error),
     })?;
-    say(&format!(
-        "{} is tracked every {}\n",
-        resource.key,
-        humantime::format_duration(arguments.every)
-    ));
+    say(&format!("{} is tracked {words}\n", resource.key));
     Ok(ExitCode::SUCCESS)
 }
 

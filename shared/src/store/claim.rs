@@ -137,7 +137,7 @@ impl Claimer {
                   and (priority, run_at, id) > ($4, $5, $6)
                   and kind = any($7)
                   and not exists (select from larder.lanes
-                                  where lane = 'local' and closed_until > clock_timestamp())
+                                  where lane = 'local' and closed_until > (select clock_timestamp()))
                 order by priority, run_at, id
                 limit $8
                 for update skip locked
