@@ -79,6 +79,7 @@ async fn what_the_key_has_spent_comes_from_the_ledger(pool: sqlx::PgPool) -> Tes
         info["data"]["usage"]["current_month"],
         json!({"credits_used": spent, "credits_left": 15_000 - spent})
     );
+    assert!(info["data"]["usage"]["current_day"]["credits_used"].is_u64());
     assert_eq!(info["data"]["plan"]["credit_limit_monthly"], 15_000);
     assert_eq!(info["data"]["plan"]["rate_limit_minute"], 45);
     assert_eq!(info["status"]["error_code"], 0);

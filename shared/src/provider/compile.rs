@@ -83,7 +83,7 @@ impl Provider {
 }
 
 /// Reads a JSON pointer; `None` when there is none, or it is not one.
-fn pointer(
+pub(super) fn pointer(
     key: impl Into<String>,
     text: Option<&String>,
     problems: &mut Problems,

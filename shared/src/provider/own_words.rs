@@ -5,7 +5,7 @@
 //! configuration says how the provider writes them, so that the program reads them as
 //! it always did.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
 use super::pointer::Pointer;
@@ -20,10 +20,16 @@ impl Provider {
     }
 
     /// The body of a usage report with these figures, as the provider would write it;
-    /// `None` if it reports no usage. What a reading leaves open is left out.
+    /// `None` if it reports no usage. What a reading leaves open is left out; `today`
+    /// are the credits spent since midnight, UTC.
     ///
     /// [`Provider::usage`] reads the same figures from it.
-    pub fn usage_body(&self, readings: &[UsageReading], now: DateTime<Utc>) -> Option<String> {
+    pub fn usage_body(
+        &self,
+        readings: &[UsageReading],
+        today: u64,
+        now: DateTime<Utc>,
+    ) -> Option<String> {
         let usage = self.usage.as_ref()?;
         let mut body = Value::Object(Map::new());
         for limit in &usage.limits {
@@ -40,6 +46,11 @@ impl Provider {
             put(&limit.cap, reading.cap.map(Value::from));
             let resets = reading.resets_at.map(|at| Value::from(time::text(at)));
             put(&limit.resets, resets);
+            let left = reading.resets_at.map(|at| Value::from(words(at - now)));
+            put(&limit.resets_in, left);
+        }
+        if let Some(pointer) = &usage.today {
+            pointer.put(&mut body, Value::from(today));
         }
         if let Some(envelope) = &self.envelope {
             envelope.put(&mut body, now);
@@ -63,4 +74,15 @@ impl Provider {
             code.put(document, Value::from(status));
         }
     }
+}
+
+/// `In 6 days, 7 hours, 51 minutes`, as CoinMarketCap writes it (recorded 2026-09-24).
+fn words(left: TimeDelta) -> String {
+    let minutes = left.num_minutes().max(0);
+    format!(
+        "In {} days, {} hours, {} minutes",
+        minutes / 1_440,
+        minutes / 60 % 24,
+        minutes % 60
+    )
 }
