@@ -86,9 +86,6 @@ def compare_key_info(direct, through) -> int:
     direct, through = (asked(lambda cmc: cmc.tools.key_info(), cmc) for cmc in (direct, through))
     if isinstance(direct, str) or isinstance(through, str):
         return report("key info", direct, through, False)
-    # A sentence about the reset, and a count that Larder keeps for plans with a daily limit only.
-    direct["data"]["plan"].pop("credit_limit_monthly_reset")
-    direct["data"]["usage"].pop("current_day")
     same = form(direct) == form(through)
     month = through["data"]["usage"]["current_month"]
     sound = month["credits_used"] > 0 and month["credits_used"] + month["credits_left"] == 15000

@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use chrono::Utc;
 use serde::Serialize;
 use shared::provider::Provider;
 use shared::store::StoreError;
@@ -68,7 +69,7 @@ impl Problem {
         self
     }
 
-    /// The same problem, with its detail also where this provider's own errors have
+    /// The same problem, with status and detail also where this provider's own errors have
     /// their words. It takes the place of `status` where the provider has an object of
     /// that name: a program made for the provider reads that object, and RFC 9457
     /// (section 3.1) has others ignore a `status` that is no number.
@@ -114,7 +115,7 @@ impl IntoResponse for Problem {
         };
         let mut response = match (self.provider, serde_json::to_value(&body)) {
             (Some(provider), Ok(mut document)) => {
-                provider.put_message(&mut document, &body.detail);
+                provider.put_error(&mut document, status.as_u16(), &body.detail, Utc::now());
                 (status, Json(document)).into_response()
             }
             _ => (status, Json(body)).into_response(),

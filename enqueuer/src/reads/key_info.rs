@@ -46,7 +46,8 @@ pub(super) async fn answer(
         .filter(|lane| lane.provider == provider.name().as_str())
         .flat_map(|lane| lane.limits.iter().map(reading))
         .collect();
-    let body = provider.usage_body(&readings, Utc::now());
+    let today = app.store.credits_today(provider.name().as_str()).await?;
+    let body = provider.usage_body(&readings, today, Utc::now());
     let mut response = body.unwrap_or_default().into_response();
     let headers = response.headers_mut();
     headers::sealed(headers);

@@ -1,7 +1,7 @@
 //! What stands around the data in a reply: taken off, and put on again.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::json;
 use super::pointer::Pointer;
@@ -19,12 +19,16 @@ pub(super) struct Envelope {
     pub(super) data: Pointer,
     timestamp: Option<Pointer>,
     zero: Vec<Pointer>,
+    beside: Map<String, Value>,
 }
 
 impl Envelope {
-    /// Writes into a document that is made here when it was made, and that it cost
-    /// nothing.
-    pub(super) fn stamp(&self, document: &mut Value, now: DateTime<Utc>) {
+    /// Puts into a document that is made here what stands beside the data, when it was
+    /// made, and that it cost nothing.
+    pub(super) fn put(&self, document: &mut Value, now: DateTime<Utc>) {
+        for (name, value) in &self.beside {
+            document[name.as_str()] = value.clone();
+        }
         if let Some(timestamp) = &self.timestamp {
             timestamp.put(document, Value::from(time::text(now)));
         }
@@ -47,6 +51,8 @@ impl Envelope {
                 None
             }
         };
+        let beside = config.beside.as_deref().unwrap_or("{}");
+        let beside = serde_json::from_str(beside);
         Some(Self {
             data: read("data", &config.data)?,
             timestamp: match &config.timestamp {
@@ -58,6 +64,18 @@ impl Envelope {
                 .iter()
                 .map(|text| read("zero", text))
                 .collect::<Option<_>>()?,
+            beside: match beside {
+                Ok(beside) => beside,
+                Err(error) => {
+                    problems.add(
+                        "envelope.beside",
+                        config.beside.as_deref().unwrap_or_default(),
+                        "must be a JSON object",
+                        error.to_string(),
+                    );
+                    return None;
+                }
+            },
         })
     }
 

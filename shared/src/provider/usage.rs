@@ -1,9 +1,9 @@
 //! What a provider says has been spent on the key.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 use super::classify::Body;
+use super::compile::pointer;
 use super::pointer::Pointer;
 use super::problem::Problems;
 use super::{Outcome, Provider, RawReply, time};
@@ -14,8 +14,7 @@ use crate::model::{BatchKey, EndpointName};
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     endpoint: EndpointName,
-    /// What stands around the figures when we report them ourselves.
-    pub(super) around: Value,
+    pub(super) today: Option<Pointer>,
     pub(super) limits: Vec<UsagePointers>,
 }
 
@@ -26,6 +25,7 @@ pub(super) struct UsagePointers {
     pub(super) left: Option<Pointer>,
     pub(super) cap: Option<Pointer>,
     pub(super) resets: Option<Pointer>,
+    pub(super) resets_in: Option<Pointer>,
 }
 
 /// What a provider says of one limit. What it does not say is `None`.
@@ -74,35 +74,15 @@ impl Usage {
                 "usage is read from there",
             );
         }
-        let around = config.around.as_deref().unwrap_or("{}");
-        let around = serde_json::from_str(around)
-            .ok()
-            .filter(Value::is_object)
-            .unwrap_or_else(|| {
-                problems.add(
-                    "usage.around",
-                    around,
-                    "must be a JSON object",
-                    "the figures are put into it where the pointers lead",
-                );
-                Value::Null
-            });
+        let today = pointer("usage.today", config.today.as_ref(), problems);
         let mut limits = Vec::with_capacity(config.limits.len());
         for (index, limit) in config.limits.iter().enumerate() {
             let mut read = |name: &str, text: &Option<String>| {
-                let text = text.as_ref()?;
-                match Pointer::parse(text) {
-                    Ok(pointer) => Some(pointer),
-                    Err(error) => {
-                        problems.add(
-                            format!("usage.limits.{index}.{name}"),
-                            text,
-                            "must be a JSON pointer",
-                            error.to_string(),
-                        );
-                        None
-                    }
-                }
+                pointer(
+                    format!("usage.limits.{index}.{name}"),
+                    text.as_ref(),
+                    problems,
+                )
             };
             limits.push(UsagePointers {
                 limit: limit.limit.clone(),
@@ -110,11 +90,12 @@ impl Usage {
                 left: read("left", &limit.left),
                 cap: read("cap", &limit.cap),
                 resets: read("resets", &limit.resets),
+                resets_in: read("resets_in", &limit.resets_in),
             });
         }
         Some(Self {
             endpoint: endpoint?,
-            around,
+            today,
             limits,
         })
     }

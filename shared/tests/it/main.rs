@@ -8,6 +8,7 @@
 )]
 
 mod config;
+mod guides;
 mod layout;
 mod provider_charge;
 mod provider_coingecko;

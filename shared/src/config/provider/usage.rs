@@ -9,11 +9,10 @@ pub struct UsageConfig {
     /// Name of the endpoint; it must be `local`, since its answer is never cached.
     pub endpoint: String,
 
-    /// A JSON object, as text: what stands around the figures when a reader asks for
-    /// them. The provider is not asked then; Larder's own figures are put where the
-    /// pointers lead, with the envelope's time and zeros.
+    /// JSON pointer to the credits spent since midnight, UTC. Written only, in the
+    /// report that Larder makes itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub around: Option<String>,
+    pub today: Option<String>,
 
     /// The figures of each limit that the reply speaks of.
     pub limits: Vec<UsageLimitConfig>,
@@ -41,4 +40,9 @@ pub struct UsageLimitConfig {
     /// When the window ends: RFC 3339, or seconds or milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets: Option<String>,
+
+    /// How long the window lasts, as a sentence such as `In 6 days, 7 hours, 51
+    /// minutes`. Written only, in the report that Larder makes itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_in: Option<String>,
 }
