@@ -12,7 +12,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use chrono::Utc;
 use serde::Serialize;
 use shared::provider::Provider;
 use shared::store::StoreError;
@@ -115,7 +114,12 @@ impl IntoResponse for Problem {
         };
         let mut response = match (self.provider, serde_json::to_value(&body)) {
             (Some(provider), Ok(mut document)) => {
-                provider.put_error(&mut document, status.as_u16(), &body.detail, Utc::now());
+                provider.put_error(
+                    &mut document,
+                    status.as_u16(),
+                    &body.detail,
+                    crate::clock::shown(),
+                );
                 (status, Json(document)).into_response()
             }
             _ => (status, Json(body)).into_response(),
