@@ -46,6 +46,7 @@ mod join;
 mod json;
 mod key;
 mod limit;
+mod own_words;
 mod parameter;
 mod pointer;
 mod problem;
@@ -90,6 +91,7 @@ pub struct Provider {
     envelope: Option<envelope::Envelope>,
     cost_pointer: Option<pointer::Pointer>,
     message: Option<pointer::Pointer>,
+    code: Option<pointer::Pointer>,
     usage: Option<usage::Usage>,
     secret_parameters: Vec<String>,
 }

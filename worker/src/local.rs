@@ -4,11 +4,11 @@
 //! at once on two connections, and never in one statement, which deadlocks. A slot stays
 //! taken until the outcome is committed: that is the back-pressure.
 
-use std::panic::AssertUnwindSafe;
+mod run;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use shared::metrics;
 use shared::retry::RetryPolicy;
 use shared::store::{ClaimedJob, JobEnd, JobOutcome, Store, Wake};
@@ -16,18 +16,19 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::handlers::{HandlerContext, Handlers};
 use crate::in_flight::InFlight;
 
-/// Most jobs in one claim, and most outcomes in one record.
-const BATCH: usize = 100;
+pub(crate) use run::Runner;
+
+/// Most jobs in one claim, and most outcomes in one record: larger ones gain little.
+const BATCH: usize = 500;
 
 /// Runs the lane `local`.
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) store: Store,
     pub(crate) vital: Store,
-    pub(crate) handlers: Handlers,
+    pub(crate) runner: Arc<Runner>,
     pub(crate) worker: String,
     pub(crate) lease: Duration,
     pub(crate) slots: Arc<Semaphore>,
@@ -46,14 +47,15 @@ type Ended = (JobOutcome, OwnedSemaphorePermit);
 impl Local {
     /// Runs jobs until stopped, and then until the last outcome is recorded.
     pub(crate) async fn run(self) {
-        let (ended, outcomes) = mpsc::channel(BATCH * 10);
+        let (ended, outcomes) = mpsc::channel(BATCH * 2);
         let flusher = tokio::spawn(flush(
             self.vital.clone(),
             self.in_flight.clone(),
             outcomes,
             self.give_up.clone(),
         ));
-        let kinds = self.handlers.kinds();
+        let kinds = self.runner.handlers.kinds();
+        let mut claimer = self.store.claimer(&self.worker, kinds, self.lease);
         loop {
             tokio::select! {
                 () = self.due.notified() => {}
@@ -64,13 +66,13 @@ impl Local {
                     break;
                 };
                 let _claim = self.in_flight.claim();
-                match self
-                    .store
-                    .claim_local(&self.worker, &kinds, self.lease, slots.len())
-                    .await
-                {
-                    Ok(jobs) if jobs.is_empty() => break,
-                    Ok(jobs) => self.start(jobs, slots, &ended),
+                match claimer.claim(slots.len()).await {
+                    Ok(claim) => {
+                        self.start(claim.jobs, slots, &ended);
+                        if !claim.more {
+                            break;
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(error = %error.chain(), "cannot claim jobs");
                         break;
@@ -113,29 +115,17 @@ impl Local {
         };
         let lost = self.in_flight.hold(token, jobs.len());
         for job in jobs {
-            let (Some(slot), Some(handler)) = (slots.pop(), self.handlers.get(&job.kind)) else {
-                // Never: as many are claimed as there are slots, of kinds that are known.
+            let Some(slot) = slots.pop() else {
+                // Never: as many are claimed as there are slots.
                 self.in_flight.release(token, 1);
                 continue;
             };
             let (id, lease_token) = (job.id, job.lease_token);
-            let context = HandlerContext {
-                lost: lost.child_token(),
-            };
+            let (runner, lost) = (Arc::clone(&self.runner), lost.child_token());
             let (ended, give_up) = (ended.clone(), self.give_up.clone());
             self.running.spawn(async move {
                 let started = Instant::now();
-                let lost = context.lost.clone();
-                // In a block of its own: a handler may panic before it has made its future.
-                let run = AssertUnwindSafe(async move { handler.run(job, context).await });
-                let run = run.catch_unwind();
-                let end = tokio::select! {
-                    end = run => end.unwrap_or_else(|panic| panicked(panic.as_ref())),
-                    () = give_up.cancelled() => {
-                        lost.cancel();
-                        JobEnd::Release
-                    }
-                };
+                let end = runner.run(job, lost, &give_up).await;
                 metrics::job_run("local", started - claimed, started.elapsed());
                 let outcome = JobOutcome {
                     id,
@@ -149,20 +139,6 @@ impl Local {
     }
 }
 
-/// What a panic of a handler means for its job.
-fn panicked(panic: &(dyn std::any::Any + Send)) -> JobEnd {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    tracing::error!(%message, "a handler panicked");
-    JobEnd::Retry {
-        after: RetryPolicy::DATABASE.max,
-        error: format!("panic: {message}"),
-    }
-}
-
 /// Records outcomes as they come: everything that ended while the last record went on
 /// goes into the next one.
 async fn flush(
@@ -171,8 +147,8 @@ async fn flush(
     mut outcomes: mpsc::Receiver<Ended>,
     give_up: CancellationToken,
 ) {
-    let mut batch: Vec<Ended> = Vec::with_capacity(BATCH * 5);
-    while outcomes.recv_many(&mut batch, BATCH * 5).await > 0 {
+    let mut batch: Vec<Ended> = Vec::with_capacity(BATCH);
+    while outcomes.recv_many(&mut batch, BATCH).await > 0 {
         let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
         let mut attempt = 0;
         loop {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::catalog::Catalog;
-use shared::config::Secrets;
+use shared::config::{Config, Secrets};
 use shared::model::ProviderName;
 use shared::retry::RetryPolicy;
-use shared::store::{Listener, Notifier, Store, StoreError, Wake};
+use shared::store::{Listener, Notifier, Retention, Store, StoreError, Wake};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::client::{Client, ClientError, Limits};
 use crate::dispatcher::Dispatcher;
 use crate::executor::Executor;
-use crate::handlers::Handlers;
+use crate::handlers::{Handlers, Services, ServicesError};
 use crate::heartbeat;
 use crate::in_flight::InFlight;
-use crate::local::Local;
+use crate::local::{Local, Runner};
 use crate::pump::Pump;
 use crate::upkeep::Upkeep;
 
@@ -32,7 +32,7 @@ const VITAL_CONNECTIONS: u32 = 3;
 pub struct WorkerOptions {
     /// What the configuration comes to.
     pub catalog: Arc<Catalog>,
-    /// Keys of providers.
+    /// Keys of providers, and what signs webhooks.
     pub secrets: Secrets,
     /// Where Postgres is.
     pub database_url: String,
@@ -51,6 +51,9 @@ pub enum WorkerError {
     /// A provider cannot be called.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// Handlers cannot be given what they need.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
 }
 
 /// A worker that is running.
@@ -79,11 +82,12 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// [`WorkerError`] for a URL or a provider that can never be used.
+    /// [`WorkerError`] for a URL, a provider or a webhook that can never be used.
     pub fn start(options: WorkerOptions) -> Result<Self, WorkerError> {
         let config = &options.catalog.config().worker;
         let store = Store::connect_lazy(&options.database_url, config.database_connections)?;
         let vital = Store::connect_lazy(&options.database_url, VITAL_CONNECTIONS)?;
+        let services = Services::new(store.clone(), options.catalog.config(), &options.secrets)?;
         let name = format!("worker-{}", Uuid::new_v4().simple());
         let (stop, end, give_up) = (
             CancellationToken::new(),
@@ -102,6 +106,10 @@ impl Worker {
             notifier: notifier.clone(),
             worker: name.clone(),
             max_rescues: config.max_rescues,
+            retention: Retention {
+                finished: options.catalog.config().queue.keep_finished,
+                failed: options.catalog.config().queue.keep_failed,
+            },
             rescue: Notify::new(),
         });
         let worker = Self {
@@ -142,7 +150,12 @@ impl Worker {
         let local = Local {
             store: store.clone(),
             vital: vital.clone(),
-            handlers: options.handlers.clone(),
+            runner: Arc::new(Runner {
+                handlers: options.handlers.clone(),
+                services: Arc::new(services),
+                deadline: config.handler_timeout,
+                retry: retry_policy(options.catalog.config()),
+            }),
             worker: name.clone(),
             lease: config.lease,
             slots: Arc::new(Semaphore::new(config.local_concurrency as usize)),
@@ -206,13 +219,9 @@ impl Worker {
             store: vital.clone(),
             provider: Arc::clone(provider),
             client: Client::new(name.as_str(), section, key, limits)?,
-            retry: RetryPolicy {
-                initial: config.queue.retry.initial,
-                max: config.queue.retry.max,
-                multiplier: config.queue.retry.multiplier,
-                jitter: config.queue.retry.jitter,
-            },
+            retry: retry_policy(config),
             fresh_for: section.cache.fresh_for,
+            negative_ttl: section.cache.negative_ttl,
             max_retry_after: section.budget.max_retry_after,
             in_flight: Arc::clone(&self.in_flight),
             notifier: notifier.clone(),
@@ -225,6 +234,11 @@ impl Worker {
     /// The worker's name, as it stands in rows.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Waits until all that has been claimed so far is recorded.
+    pub async fn recorded(&self) {
+        self.in_flight.empty().await;
     }
 
     /// Works until nothing is due and nothing is on its way.
@@ -244,6 +258,7 @@ impl Worker {
             if !due && quiet.is_some() && quiet == self.in_flight.quiet_since() {
                 return Ok(());
             }
+            self.in_flight.empty().await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -272,5 +287,16 @@ impl Worker {
             tracing::debug!(error = %error.chain(), "could not sign off");
         }
         tracing::info!(worker = %self.name, "worker stopped");
+    }
+}
+
+/// How jobs that failed wait for their next attempt.
+fn retry_policy(config: &Config) -> RetryPolicy {
+    let retry = &config.queue.retry;
+    RetryPolicy {
+        initial: retry.initial,
+        max: retry.max,
+        multiplier: retry.multiplier,
+        jitter: retry.jitter,
     }
 }

@@ -143,6 +143,8 @@ async fn strangers_cause_no_call_where_everybody_can_connect(pool: sqlx::PgPool)
     let open = [("LARDER__ENQUEUER__LISTEN", "0.0.0.0:0")];
     let server = Server::start_with(&pool, &open).await;
 
+    let spent = server.get("/proxy/coinmarketcap/v1/key/info").send();
+    assert_eq!(problem(spent.await?, 403).await.0, "cache-only");
     let refused = server.get(QUOTE).send().await?;
 
     let (name, detail) = problem(refused, 403).await;

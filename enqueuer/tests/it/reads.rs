@@ -59,6 +59,36 @@ async fn several_ids_are_answered_from_one_entry_each_in_the_order_asked(
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn what_the_key_has_spent_comes_from_the_ledger(pool: sqlx::PgPool) -> TestResult {
+    let server = filled(&pool).await;
+    let spent = number(
+        &server.store,
+        "select sum(credits)::bigint from larder.api_calls",
+    )
+    .await;
+
+    let response = server
+        .get("/proxy/coinmarketcap/v1/key/info")
+        .send()
+        .await?;
+
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let info = body(response, 200).await;
+    assert!(spent > 0);
+    assert_eq!(
+        info["data"]["usage"]["current_month"],
+        json!({"credits_used": spent, "credits_left": 15_000 - spent})
+    );
+    assert!(info["data"]["usage"]["current_day"]["credits_used"].is_u64());
+    assert_eq!(info["data"]["plan"]["credit_limit_monthly"], 15_000);
+    assert_eq!(info["data"]["plan"]["rate_limit_minute"], 45);
+    assert_eq!(info["status"]["error_code"], 0);
+    assert_eq!(info["status"]["credit_count"], 0);
+    assert_eq!(server.live_jobs().await, 0, "the provider is not asked");
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn head_is_answered_without_a_body_and_other_methods_are_refused(
     pool: sqlx::PgPool,
 ) -> TestResult {
@@ -148,9 +178,9 @@ async fn what_is_no_question_is_refused_and_enqueues_nothing(pool: sqlx::PgPool)
             "unknown-endpoint",
         ),
         (
-            "/proxy/coinmarketcap/v1/key/info".to_owned(),
-            404,
-            "unknown-endpoint",
+            "/proxy/coinmarketcap/v1/key/info?id=1".to_owned(),
+            422,
+            "invalid-parameter",
         ),
         (
             "/proxy/coinmarketcap/v3%2Fcryptocurrency%2Fquotes%2Flatest?id=1".to_owned(),

@@ -131,7 +131,11 @@ async fn failures_are_named(pool: sqlx::PgPool) -> TestResult {
     let malformed = JobVerdict::Fail {
         error: "malformed: html instead of JSON".to_owned(),
     };
+    let refused = JobVerdict::Fail {
+        error: "bad_request: Invalid value for \"convert\"".to_owned(),
+    };
     for (id, verdict, status, name) in [
+        (6, refused, 400, "refused-by-provider"),
         (7, not_found(), 404, "does-not-exist"),
         (8, malformed, 502, "refresh-failed"),
     ] {

@@ -63,6 +63,11 @@ pub struct ProviderConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 
+    /// JSON pointer to the code of an error, such as `/status/error_code`. An error
+    /// of Larder's own has its HTTP status there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+
     /// Where a reply says what it cost, and which replies cost anything.
     pub cost: ReportedCostConfig,
 
@@ -113,6 +118,12 @@ pub struct EnvelopeConfig {
 
     /// Numbers that are 0 in an answer from the cache, since it cost nothing.
     pub zero: Vec<String>,
+
+    /// A JSON object, as text: what stands beside the data in answers that Larder
+    /// makes itself, which are errors and the report of usage. Its time and its zeros
+    /// are filled in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
 }
 
 /// Where a reply says what it cost, and which replies cost anything.

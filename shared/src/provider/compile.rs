@@ -57,6 +57,7 @@ impl Provider {
         });
         let cost_pointer = pointer("cost.pointer", config.cost.pointer.as_ref(), &mut problems);
         let message = pointer("message", config.message.as_ref(), &mut problems);
+        let code = pointer("code", config.code.as_ref(), &mut problems);
         let secret_parameters = secret_parameters(config);
         let endpoints = endpoints(config, &secret_parameters, &mut problems);
         let usage = config
@@ -74,6 +75,7 @@ impl Provider {
             envelope,
             cost_pointer,
             message,
+            code,
             usage,
             secret_parameters,
         })
@@ -81,7 +83,7 @@ impl Provider {
 }
 
 /// Reads a JSON pointer; `None` when there is none, or it is not one.
-fn pointer(
+pub(super) fn pointer(
     key: impl Into<String>,
     text: Option<&String>,
     problems: &mut Problems,

@@ -1,6 +1,7 @@
 //! What stands around the data in a reply: taken off, and put on again.
 
 use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
 
 use super::json;
 use super::pointer::Pointer;
@@ -18,9 +19,24 @@ pub(super) struct Envelope {
     pub(super) data: Pointer,
     timestamp: Option<Pointer>,
     zero: Vec<Pointer>,
+    beside: Map<String, Value>,
 }
 
 impl Envelope {
+    /// Puts into a document that is made here what stands beside the data, when it was
+    /// made, and that it cost nothing.
+    pub(super) fn put(&self, document: &mut Value, now: DateTime<Utc>) {
+        for (name, value) in &self.beside {
+            document[name.as_str()] = value.clone();
+        }
+        if let Some(timestamp) = &self.timestamp {
+            timestamp.put(document, Value::from(time::text(now)));
+        }
+        for pointer in &self.zero {
+            pointer.put(document, Value::from(0));
+        }
+    }
+
     /// Checks the pointers; `None` when one of them is none.
     pub(super) fn compile(config: &EnvelopeConfig, problems: &mut Problems) -> Option<Self> {
         let mut read = |key: &str, text: &str| match Pointer::parse(text) {
@@ -35,6 +51,8 @@ impl Envelope {
                 None
             }
         };
+        let beside = config.beside.as_deref().unwrap_or("{}");
+        let beside = serde_json::from_str(beside);
         Some(Self {
             data: read("data", &config.data)?,
             timestamp: match &config.timestamp {
@@ -46,6 +64,18 @@ impl Envelope {
                 .iter()
                 .map(|text| read("zero", text))
                 .collect::<Option<_>>()?,
+            beside: match beside {
+                Ok(beside) => beside,
+                Err(error) => {
+                    problems.add(
+                        "envelope.beside",
+                        config.beside.as_deref().unwrap_or_default(),
+                        "must be a JSON object",
+                        error.to_string(),
+                    );
+                    return None;
+                }
+            },
         })
     }
 

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::classify::Body;
+use super::compile::pointer;
 use super::pointer::Pointer;
 use super::problem::Problems;
 use super::{Outcome, Provider, RawReply, time};
@@ -13,16 +14,18 @@ use crate::model::{BatchKey, EndpointName};
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     endpoint: EndpointName,
-    limits: Vec<UsagePointers>,
+    pub(super) today: Option<Pointer>,
+    pub(super) limits: Vec<UsagePointers>,
 }
 
 #[derive(Debug, Clone)]
-struct UsagePointers {
-    limit: String,
-    used: Option<Pointer>,
-    left: Option<Pointer>,
-    cap: Option<Pointer>,
-    resets: Option<Pointer>,
+pub(super) struct UsagePointers {
+    pub(super) limit: String,
+    pub(super) used: Option<Pointer>,
+    pub(super) left: Option<Pointer>,
+    pub(super) cap: Option<Pointer>,
+    pub(super) resets: Option<Pointer>,
+    pub(super) resets_in: Option<Pointer>,
 }
 
 /// What a provider says of one limit. What it does not say is `None`.
@@ -55,6 +58,11 @@ pub enum UsageError {
 }
 
 impl Usage {
+    /// Which endpoint reports.
+    pub(super) fn endpoint(&self) -> &EndpointName {
+        &self.endpoint
+    }
+
     /// Checks the section; `None` when it broke a rule.
     pub(super) fn compile(config: &UsageConfig, problems: &mut Problems) -> Option<Self> {
         let endpoint = config.endpoint.parse().ok();
@@ -66,22 +74,15 @@ impl Usage {
                 "usage is read from there",
             );
         }
+        let today = pointer("usage.today", config.today.as_ref(), problems);
         let mut limits = Vec::with_capacity(config.limits.len());
         for (index, limit) in config.limits.iter().enumerate() {
             let mut read = |name: &str, text: &Option<String>| {
-                let text = text.as_ref()?;
-                match Pointer::parse(text) {
-                    Ok(pointer) => Some(pointer),
-                    Err(error) => {
-                        problems.add(
-                            format!("usage.limits.{index}.{name}"),
-                            text,
-                            "must be a JSON pointer",
-                            error.to_string(),
-                        );
-                        None
-                    }
-                }
+                pointer(
+                    format!("usage.limits.{index}.{name}"),
+                    text.as_ref(),
+                    problems,
+                )
             };
             limits.push(UsagePointers {
                 limit: limit.limit.clone(),
@@ -89,10 +90,12 @@ impl Usage {
                 left: read("left", &limit.left),
                 cap: read("cap", &limit.cap),
                 resets: read("resets", &limit.resets),
+                resets_in: read("resets_in", &limit.resets_in),
             });
         }
         Some(Self {
             endpoint: endpoint?,
+            today,
             limits,
         })
     }

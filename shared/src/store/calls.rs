@@ -65,4 +65,26 @@ impl Store {
         .await?;
         Ok(rows)
     }
+
+    /// Credits of this provider's calls since midnight, UTC; those in flight count as
+    /// reserved.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn credits_today(&self, provider: &str) -> Result<u64, StoreError> {
+        let credits = sqlx::query_scalar!(
+            r#"
+            -- name: credits_today
+            select coalesce(sum(coalesce(credits, reserved_credits)), 0)::bigint as "credits!"
+            from larder.api_calls
+            where provider = $1
+              and reserved_at >= date_trunc('day', clock_timestamp(), 'UTC')
+            "#,
+            provider,
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(u64::try_from(credits).unwrap_or(0))
+    }
 }

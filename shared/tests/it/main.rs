@@ -8,8 +8,10 @@
 )]
 
 mod config;
+mod guides;
 mod layout;
 mod provider_charge;
+mod provider_coingecko;
 mod provider_coinmarketcap;
 mod provider_config;
 mod provider_join;

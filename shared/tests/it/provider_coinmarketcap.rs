@@ -188,3 +188,48 @@ fn an_error_is_no_usage_report() {
     };
     assert_eq!(provider.usage(&reply), Err(UsageError::NoFigures));
 }
+
+#[test]
+fn the_report_that_is_made_here_is_read_like_the_providers_own() {
+    let provider = coinmarketcap();
+    let (status, recorded) = recorded(V1_KEY_INFO);
+    let text = recorded.to_string();
+    let reply = |body: &[u8]| {
+        let reply = RawReply {
+            status,
+            headers: &[],
+            body,
+        };
+        provider.usage(&reply).unwrap()
+    };
+    let readings = reply(text.as_bytes());
+    let now = "2026-09-24T16:08:09.981Z".parse().unwrap();
+    let made = provider.usage_body(&readings, 15, now).unwrap();
+    assert_eq!(reply(made.as_bytes()), readings);
+
+    let mut expected = recorded;
+    expected["status"]["elapsed"] = 0.into();
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(made, expected);
+}
+
+#[test]
+fn an_error_of_ours_stands_where_the_providers_own_errors_do() {
+    let mut document = serde_json::json!({"status": 404, "detail": "it does not exist"});
+    let now = "2026-09-24T16:08:09.981Z".parse().unwrap();
+    coinmarketcap().put_error(&mut document, 404, "it does not exist", now);
+    assert_eq!(
+        document,
+        serde_json::json!({
+            "status": {
+                "timestamp": "2026-09-24T16:08:09.981Z",
+                "error_code": 404,
+                "error_message": "it does not exist",
+                "elapsed": 0,
+                "credit_count": 0,
+                "notice": null,
+            },
+            "detail": "it does not exist",
+        })
+    );
+}

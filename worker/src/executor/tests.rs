@@ -63,6 +63,7 @@ async fn bench(store: Store) -> Bench {
         client: Client::new("coinmarketcap", section, secret, limits).unwrap(),
         retry: RetryPolicy::DATABASE,
         fresh_for: None,
+        negative_ttl: std::time::Duration::from_secs(600),
         max_retry_after: Duration::from_secs(60),
         in_flight: Arc::new(InFlight::default()),
         notifier: Notifier::start(&store, &end),

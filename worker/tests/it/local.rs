@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use shared::store::{ClaimedJob, JobEnd};
+use shared::model::kind::AnyArgs;
 use sqlx::PgPool;
 use uuid::Uuid;
-use worker::{Handler, HandlerContext, Handlers, Worker, WorkerOptions};
+use worker::{Handler, HandlerContext, Handlers, Outcome, Worker, WorkerOptions};
 
 use crate::rig::{Rig, eventually};
 use crate::rows::{becomes, ended, number};
@@ -18,13 +16,12 @@ use crate::rows::{becomes, ended, number};
 struct Counting(Arc<Mutex<HashMap<Uuid, u32>>>);
 
 impl Handler for Counting {
-    fn kind(&self) -> &'static str {
-        "counting"
-    }
+    const KIND: &'static str = "counting";
+    type Args = AnyArgs;
 
-    fn run(&self, job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
-        *self.0.lock().unwrap().entry(job.id.0).or_default() += 1;
-        futures::future::ready(JobEnd::Done).boxed()
+    async fn run(&self, _args: AnyArgs, context: HandlerContext) -> Outcome {
+        *self.0.lock().unwrap().entry(context.job.0).or_default() += 1;
+        Outcome::Done
     }
 }
 
@@ -65,19 +62,15 @@ struct Panicking {
 }
 
 impl Handler for Panicking {
-    fn kind(&self) -> &'static str {
-        "panicking"
-    }
+    const KIND: &'static str = "panicking";
+    type Args = AnyArgs;
 
-    fn run(&self, job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
-        let first = job.attempt == 1;
+    async fn run(&self, _args: AnyArgs, context: HandlerContext) -> Outcome {
+        let first = context.attempt == 1;
         assert!(!(self.before_it_waits && first), "at once\0");
-        async move {
-            tokio::task::yield_now().await;
-            assert!(!first, "while it ran\0");
-            JobEnd::Done
-        }
-        .boxed()
+        tokio::task::yield_now().await;
+        assert!(!first, "while it ran\0");
+        Outcome::Done
     }
 }
 
@@ -113,18 +106,13 @@ async fn a_handler_that_panics_before_it_waits_does_no_more_harm(pool: PgPool) {
 struct Held(Arc<Mutex<Vec<Uuid>>>);
 
 impl Handler for Held {
-    fn kind(&self) -> &'static str {
-        "held"
-    }
+    const KIND: &'static str = "held";
+    type Args = AnyArgs;
 
-    fn run(&self, job: ClaimedJob, context: HandlerContext) -> BoxFuture<'static, JobEnd> {
-        let lost = Arc::clone(&self.0);
-        async move {
-            context.lost.cancelled().await;
-            lost.lock().unwrap().push(job.id.0);
-            JobEnd::Done
-        }
-        .boxed()
+    async fn run(&self, _args: AnyArgs, context: HandlerContext) -> Outcome {
+        context.lost.cancelled().await;
+        self.0.lock().unwrap().push(context.job.0);
+        Outcome::Done
     }
 }
 
@@ -164,16 +152,12 @@ async fn who_lost_its_lease_is_told_and_finishes_nothing(pool: PgPool) {
 struct Slow;
 
 impl Handler for Slow {
-    fn kind(&self) -> &'static str {
-        "slow"
-    }
+    const KIND: &'static str = "slow";
+    type Args = AnyArgs;
 
-    fn run(&self, _job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
-        async move {
-            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-            JobEnd::Done
-        }
-        .boxed()
+    async fn run(&self, _args: AnyArgs, _context: HandlerContext) -> Outcome {
+        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+        Outcome::Done
     }
 }
 

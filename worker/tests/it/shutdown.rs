@@ -2,13 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use rustix::process::Signal;
 use sandbox::{Trouble, TroubleKind};
-use shared::store::{ClaimedJob, JobEnd};
+use shared::model::kind::AnyArgs;
 use sqlx::PgPool;
-use worker::{Handler, HandlerContext};
+use worker::{Handler, HandlerContext, Outcome};
 
 use crate::relay::Relay;
 use crate::rig::{Rig, eventually};
@@ -102,12 +100,11 @@ async fn once_ends_though_a_job_is_due_that_only_others_can_run(pool: PgPool) {
 struct Endless;
 
 impl Handler for Endless {
-    fn kind(&self) -> &'static str {
-        "endless"
-    }
+    const KIND: &'static str = "endless";
+    type Args = AnyArgs;
 
-    fn run(&self, _job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
-        futures::future::pending().boxed()
+    async fn run(&self, _args: AnyArgs, _context: HandlerContext) -> Outcome {
+        std::future::pending().await
     }
 }
 

@@ -9,6 +9,11 @@ pub struct UsageConfig {
     /// Name of the endpoint; it must be `local`, since its answer is never cached.
     pub endpoint: String,
 
+    /// JSON pointer to the credits spent since midnight, UTC. Written only, in the
+    /// report that Larder makes itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub today: Option<String>,
+
     /// The figures of each limit that the reply speaks of.
     pub limits: Vec<UsageLimitConfig>,
 }
@@ -35,4 +40,9 @@ pub struct UsageLimitConfig {
     /// When the window ends: RFC 3339, or seconds or milliseconds since 1970.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resets: Option<String>,
+
+    /// How long the window lasts, as a sentence such as `In 6 days, 7 hours, 51
+    /// minutes`. Written only, in the report that Larder makes itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resets_in: Option<String>,
 }
