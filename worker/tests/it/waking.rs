@@ -189,8 +189,11 @@ async fn a_lane_that_is_opened_goes_on_at_once(pool: PgPool) {
     let name = "coinmarketcap".parse().unwrap();
     rig.store.close_lane(&name, "operator", None).await.unwrap();
     let job = rig.enqueue(vec![rig.quote(1)]).await[0];
+    let noop = rig.enqueue_kind("noop", 1).await[0];
     let worker = rig.worker();
     listening(&rig, 0).await;
+    // It has looked, and found the lane closed.
+    ended(&rig, noop).await;
     rig.store.open_lane(&name).await.unwrap();
     let asked = Instant::now();
     rig.notify().await;
