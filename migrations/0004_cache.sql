@@ -1,5 +1,24 @@
 -- What can be cached, and what is.
 
+-- Cron expressions that resources are refreshed by, each with its time zone.
+create table larder.schedules (
+    id bigint generated always as identity primary key,
+    expression text not null,
+    zone text not null,
+    -- Ticks up to here are over, whether they were made or missed.
+    last_tick_at timestamptz not null default clock_timestamp(),
+    next_tick_at timestamptz,
+    unique (expression, zone)
+);
+
+-- One row for each tick of a schedule: whoever inserts it makes the tick, over all processes.
+create table larder.schedule_ticks (
+    schedule_id bigint not null references larder.schedules (id),
+    tick_at timestamptz not null,
+    made_at timestamptz not null default clock_timestamp(),
+    primary key (schedule_id, tick_at)
+);
+
 create table larder.resources (
     resource_key text collate "C" primary key,
     provider text collate "C" not null references larder.lanes (lane),
@@ -12,16 +31,32 @@ create table larder.resources (
     -- config: the configuration tracks it; api: a person does; read: somebody asked for it.
     origin text not null check (origin in ('config', 'api', 'read')),
     tracked_group text,
+    -- Refreshed at this pace, or by that schedule.
     every interval check (every > interval '0'),
+    schedule_id bigint references larder.schedules (id),
+    -- Null between the ticks of a schedule.
     next_refresh_at timestamptz,
+    -- Past this age a reader waits for a refresh; null: never.
+    max_age interval check (max_age > interval '0'),
+    -- For how long an answer counts as fresh; null: until the next refresh is overdue.
+    fresh_for interval check (fresh_for > interval '0'),
+    -- How much a read counts against one of another resource.
+    weight double precision not null default 1 check (weight >= 0),
     -- When the last answer came, and how many refreshes have failed for good since.
     fetched_at timestamptz,
     failures integer not null default 0,
     created_at timestamptz not null default clock_timestamp(),
     last_read_at timestamptz,
-    check (not tracked or (every is not null and next_refresh_at is not null))
+    constraint resources_tracked_have_a_pace check (
+        not tracked or (every is not null and next_refresh_at is not null and schedule_id is null)
+        or (every is null and schedule_id is not null)
+    )
 ) with (fillfactor = 80);
 
+-- A tick of a schedule.
+create index resources_schedule_idx on larder.resources (schedule_id) where schedule_id is not null;
+-- Dropping what was asked for once, least recently read first.
+create index resources_untracked_idx on larder.resources (provider, last_read_at nulls first) where not tracked;
 -- The tick: what is due.
 create index resources_due_idx on larder.resources (provider, next_refresh_at) where tracked;
 -- Ride-along: what is due soonest among those that share a call.
@@ -47,3 +82,12 @@ create table larder.entries (
     fetched_at timestamptz not null,
     fresh_until timestamptz not null
 ) with (fillfactor = 70);
+
+-- What a provider said that it does not know: readers are told at once, and it is not paid for
+-- again, until then.
+create table larder.absences (
+    resource_key text collate "C" primary key,
+    provider text collate "C" not null,
+    until timestamptz not null
+);
+create index absences_until_idx on larder.absences (until);

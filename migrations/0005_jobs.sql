@@ -133,6 +133,45 @@ begin
 end
 $$;
 
+-- Drops the days that are over: completed and cancelled jobs after `p_finished`, failed ones after
+-- `p_failed`. Dropping needs the parent alone for a moment: one that is in use is left for the next
+-- time, rather than making everybody wait behind it. Rows of the default partitions are deleted.
+create function larder.drop_partitions(p_finished interval, p_failed interval) returns integer
+language plpgsql volatile
+as $$
+declare
+    parent text;
+    kept interval;
+    child text;
+    dropped integer := 0;
+begin
+    perform pg_advisory_xact_lock(hashtextextended('larder.make_partitions', 0));
+    perform set_config('lock_timeout', '200ms', true);
+    for parent, kept in values ('finished_jobs_done', p_finished), ('finished_jobs_failed', p_failed) loop
+        for child in
+            select c.relname from pg_inherits i
+            join pg_class c on c.oid = i.inhrelid
+            where i.inhparent = ('larder.' || parent)::regclass
+              and c.relname ~ (parent || '_[0-9]{8}$')
+              and to_date(right(c.relname, 8), 'YYYYMMDD') + 1
+                  <= ((clock_timestamp() - kept) at time zone 'UTC')::date
+            order by c.relname
+        loop
+            begin
+                execute format('drop table larder.%I', child);
+                dropped := dropped + 1;
+            exception when lock_not_available then
+                null;
+            end;
+        end loop;
+        execute format(
+            'delete from larder.%I where completed_at < clock_timestamp() - $1', parent || '_default'
+        ) using kept;
+    end loop;
+    return dropped;
+end
+$$;
+
 select larder.make_partitions();
 
 -- Processes say that they are alive; readiness asks whether a worker was seen lately.

@@ -19,7 +19,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::door::Door;
 use crate::phase::CurrentPhase;
 use crate::problem::{Cause, Kind, Problem};
-use crate::reads::Renewals;
+use crate::reads::{Demand, Renewals};
 use crate::{http, metrics_page, reads};
 
 /// What every handler shares. Cheap to clone.
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     /// Whether only this machine can connect.
     pub(crate) is_loopback: bool,
     pub(crate) renewals: Renewals,
+    pub(crate) demand: Demand,
     pub(crate) phase: CurrentPhase,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,

@@ -6,12 +6,14 @@
 
 mod kind;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use shared::provider::Provider;
 use shared::store::StoreError;
 
 pub(crate) use kind::Kind;
@@ -22,6 +24,7 @@ pub(crate) struct Problem {
     kind: Kind,
     detail: String,
     index: Option<usize>,
+    provider: Option<Arc<Provider>>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Cause>,
 }
@@ -47,6 +50,7 @@ impl Problem {
             kind,
             detail: detail.into(),
             index: None,
+            provider: None,
             headers: Vec::new(),
             cause: None,
         }
@@ -61,6 +65,15 @@ impl Problem {
     /// The same problem, of the element of an array at `index`, counted from 0.
     pub(crate) fn at(mut self, index: Option<usize>) -> Self {
         self.index = index;
+        self
+    }
+
+    /// The same problem, with its detail also where this provider's own errors have
+    /// their words. It takes the place of `status` where the provider has an object of
+    /// that name: a program made for the provider reads that object, and RFC 9457
+    /// (section 3.1) has others ignore a `status` that is no number.
+    pub(crate) fn in_words_of(mut self, provider: &Arc<Provider>) -> Self {
+        self.provider = Some(Arc::clone(provider));
         self
     }
 
@@ -99,7 +112,13 @@ impl IntoResponse for Problem {
             detail: self.detail,
             index: self.index,
         };
-        let mut response = (status, Json(body)).into_response();
+        let mut response = match (self.provider, serde_json::to_value(&body)) {
+            (Some(provider), Ok(mut document)) => {
+                provider.put_message(&mut document, &body.detail);
+                (status, Json(document)).into_response()
+            }
+            _ => (status, Json(body)).into_response(),
+        };
         let headers = response.headers_mut();
         headers.insert(
             header::CONTENT_TYPE,

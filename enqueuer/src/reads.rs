@@ -11,6 +11,8 @@
 //! | past `max_age`                         | after a refresh; the old one if none comes  |
 //! | none                                   | after a refresh; else 502, 503 or 504       |
 //!
+//! What the key has spent is answered from the ledger, in the provider's form.
+//!
 //! Nothing of a reader's request goes upstream: what is fetched is the canonical
 //! question, made of known parameters only.
 //!
@@ -19,7 +21,9 @@
 //! What a question means, and how answers are put together: `shared::provider`.
 
 mod access;
+mod demand;
 mod headers;
+mod key_info;
 mod proxy;
 mod renew;
 mod verdict;
@@ -33,6 +37,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
 
+pub(crate) use demand::{Demand, keep};
 pub(crate) use renew::Renewals;
 
 /// The routes of readers, for the pages of the configured origins too.

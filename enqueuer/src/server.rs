@@ -18,7 +18,7 @@ use crate::app::{self, App, Shared};
 use crate::door::Door;
 use crate::error::EnqueuerError;
 use crate::phase::CurrentPhase;
-use crate::reads::Renewals;
+use crate::reads::{self, Demand, Renewals};
 use crate::{prepare, tick};
 
 /// How long requests in flight may take to end after the stop.
@@ -115,7 +115,11 @@ impl Enqueuer {
         }
         let upkeep = async {
             prepare::prepare(&app, url, &self.settings.secrets).await?;
-            tokio::join!(tick::every_so_often(&app), app.recorder.keep(stop));
+            tokio::join!(
+                tick::every_so_often(&app),
+                reads::keep(&app),
+                app.recorder.keep(stop)
+            );
             Ok(())
         };
         tokio::select! {
@@ -144,6 +148,7 @@ impl Enqueuer {
             readers: secrets.read_api.as_ref().map(|read| Door::new([read])),
             is_loopback: self.address.ip().is_loopback(),
             renewals: Renewals::default(),
+            demand: Demand::default(),
             phase: CurrentPhase::new(),
             stop: stop.clone(),
         }))

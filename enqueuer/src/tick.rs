@@ -3,8 +3,8 @@
 //! Any number of enqueuers may tick: a resource has one live job at most, whoever makes
 //! it. A little chance in each wait keeps them from ticking at the same instant.
 
-use shared::metrics;
 use shared::store::{StoreError, Ticked};
+use shared::{metrics, schedule};
 
 use crate::app::App;
 
@@ -41,6 +41,8 @@ pub(crate) async fn every_so_often(app: &App) {
 ///
 /// Whatever the database reports.
 pub(crate) async fn tick(app: &App, keys: bool) -> Result<Ticked, StoreError> {
+    // First what schedules say, so that it is due for this tick already.
+    schedule::make_due_ticks(&app.store).await?;
     let ticked = app.store.tick(keys).await?;
     if ticked.enqueued > 0 {
         app.notifier.jobs();

@@ -2,10 +2,19 @@
 //!
 //! A new one is a file here, a variant below, and an arm in `Command::run`.
 
+mod bench;
+mod budget;
+mod check;
+mod connect;
 mod health;
 mod init;
+mod jobs;
+mod lane;
 mod sandbox;
 mod signals;
+mod table;
+mod tick;
+mod track;
 mod up;
 mod with_postgres;
 
@@ -23,6 +32,22 @@ pub(crate) enum Command {
     Init(init::Arguments),
     /// Serve a CoinMarketCap-compatible upstream for trying Larder out
     Sandbox(sandbox::Arguments),
+    /// Read the configuration and tell every problem in it
+    Check(check::Arguments),
+    /// Make due resources into jobs, as cron does over HTTP
+    Tick(tick::Arguments),
+    /// List jobs, show, retry or cancel one
+    Jobs(jobs::Arguments),
+    /// Show what stands against each limit
+    Budget(budget::Arguments),
+    /// Open or close a lane by hand
+    Lane(lane::Arguments),
+    /// Refresh a resource ahead of need
+    Track(track::TrackArguments),
+    /// Stop refreshing a resource ahead of need
+    Untrack(track::UntrackArguments),
+    /// Measure the queue on this machine
+    Bench(bench::Arguments),
     /// Run a command with a private Postgres, named in its DATABASE_URL
     #[command(name = "with-postgres", hide = true)]
     WithPostgres(with_postgres::Arguments),
@@ -38,6 +63,14 @@ impl Command {
             Self::Up(arguments) => up::run(arguments).await,
             Self::Init(arguments) => init::run(arguments).await,
             Self::Sandbox(arguments) => sandbox::run(arguments).await,
+            Self::Check(arguments) => check::run(arguments),
+            Self::Tick(arguments) => tick::run(arguments).await,
+            Self::Jobs(arguments) => jobs::run(arguments).await,
+            Self::Budget(arguments) => budget::run(arguments).await,
+            Self::Lane(arguments) => lane::run(arguments).await,
+            Self::Track(arguments) => track::track(arguments).await,
+            Self::Untrack(arguments) => track::untrack(arguments).await,
+            Self::Bench(arguments) => bench::run(arguments).await,
             Self::WithPostgres(arguments) => with_postgres::run(arguments).await,
             Self::Health(arguments) => health::run(&arguments).await,
         }
@@ -47,7 +80,7 @@ impl Command {
     pub(crate) fn log_level(&self) -> &'static str {
         match self {
             Self::Up(_) | Self::Sandbox(_) => logging::USUAL,
-            Self::Init(_) | Self::WithPostgres(_) | Self::Health(_) => "warn",
+            _ => "warn",
         }
     }
 }

@@ -34,10 +34,12 @@ mod leftover;
 mod log;
 mod server;
 mod socket;
+mod temporary;
 
 use std::path::Path;
 
 pub use error::PostgresError;
+pub use temporary::TemporaryPostgres;
 
 use account::Account;
 use home::{Home, failed};
@@ -133,6 +135,14 @@ impl PrivatePostgres {
         drop((server, socket));
         home.remove()
     }
+}
+
+/// Where the Postgres of a `larder up` in `dir` answers; `None` if none does.
+///
+/// Also `None` for who may not read its files: they are its user's and root's.
+pub fn running_url(dir: &Path) -> Option<String> {
+    let data = Home::name_in(dir).join("data");
+    socket::running(&data)
 }
 
 /// Deletes the Postgres of `dir`, stopping one that a killed run left behind.

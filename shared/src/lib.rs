@@ -16,5 +16,6 @@ pub mod metrics;
 pub mod model;
 pub mod provider;
 pub mod retry;
+pub mod schedule;
 pub mod setup;
 pub mod store;

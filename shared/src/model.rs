@@ -10,4 +10,4 @@ mod resource;
 
 pub use job::{JobId, JobStatus, Priority};
 pub use name::{BadName, EndpointName, LaneName, ProviderName, WebhookName};
-pub use resource::{BatchKey, ResourceKey, ResourceSpec, TrackSpec};
+pub use resource::{BatchKey, Pace, ResourceKey, ResourceSpec, TrackSpec, Tracking};

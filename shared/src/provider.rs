@@ -46,6 +46,7 @@ mod join;
 mod json;
 mod key;
 mod limit;
+mod own_words;
 mod parameter;
 mod pointer;
 mod problem;

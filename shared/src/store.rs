@@ -17,7 +17,9 @@
 //! Nothing is decided here that is not a condition on rows: prices come from
 //! [`crate::budget::Pricing`], outcomes from the worker.
 
+mod absences;
 mod admit;
+pub mod bench;
 mod budget;
 mod cache;
 mod calls;
@@ -33,25 +35,28 @@ mod listen;
 mod look;
 mod migrate;
 mod notify;
+mod prune;
 mod queue_state;
 mod reach;
 mod record;
 mod resources;
+mod schedule;
 mod sync;
 mod tick;
+mod track;
 mod upkeep;
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection as _, PgPool};
 
 pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh};
 pub use budget::{LaneState, LimitState};
 pub use cache::CachedEntry;
 pub use calls::LedgerRow;
-pub use claim::ClaimedJob;
+pub use claim::{Claim, ClaimedJob, Claimer};
 pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};
 pub use error::StoreError;
@@ -61,11 +66,13 @@ pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look};
 pub use migrate::MIGRATOR;
 pub use notify::Notifier;
+pub use prune::Retention;
 pub use queue_state::QueueState;
 pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,
 };
 pub use resources::{ResourceFilter, ResourceRow};
+pub use schedule::ScheduleRow;
 pub use tick::{ClosedLane, Ticked};
 pub use upkeep::Rescued;
 
@@ -74,6 +81,9 @@ pub const JOBS_CHANNEL: &str = "larder_jobs";
 
 /// Channel on which renewed entries are announced. A hint.
 pub const CACHE_CHANNEL: &str = "larder_cache_changed";
+
+/// How long a connection that worked is taken to work still.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// The database, as the rest of Larder sees it.
 #[derive(Debug, Clone)]
@@ -101,6 +111,16 @@ impl Store {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
+            // A round trip for each statement, to learn what the statement learns too.
+            .test_before_acquire(false)
+            .before_acquire(|connection, state| {
+                Box::pin(async move {
+                    if state.idle_for > TRUSTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_lazy_with(options);
         Ok(Self { pool })
     }

@@ -51,6 +51,7 @@ pub(crate) struct Executor {
     /// For how long an answer is fresh whose resource is not tracked; `None` for as long
     /// as the provider takes to renew it.
     pub(crate) fresh_for: Option<Duration>,
+    pub(crate) negative_ttl: Duration,
     pub(crate) max_retry_after: Duration,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) notifier: Notifier,
@@ -168,6 +169,7 @@ impl Executor {
             duration,
             entries: verdict.entries,
             fresh_for,
+            negative_ttl: self.negative_ttl,
             jobs: verdict.jobs,
             close: verdict.close,
         }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -12,6 +13,8 @@ use crate::clock::Moment;
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     held: Mutex<HashMap<Uuid, Held>>,
+    /// Told when the last lease was released.
+    emptied: Notify,
 }
 
 #[derive(Debug)]
@@ -49,6 +52,9 @@ impl InFlight {
             if entry.jobs == 0 {
                 held.remove(&token);
             }
+            if held.is_empty() {
+                self.emptied.notify_waiters();
+            }
         }
     }
 
@@ -65,6 +71,18 @@ impl InFlight {
     pub(crate) fn lose(&self, token: Uuid) {
         if let Some(held) = self.lock().get(&token) {
             held.lost.cancel();
+        }
+    }
+
+    /// Waits until nothing is held.
+    pub(crate) async fn empty(&self) {
+        loop {
+            // Before the look: from its creation on it misses nothing.
+            let emptied = self.emptied.notified();
+            if self.is_empty() {
+                return;
+            }
+            emptied.await;
         }
     }
 

@@ -20,8 +20,8 @@ use crate::in_flight::InFlight;
 
 pub(crate) use run::Runner;
 
-/// Most jobs in one claim, and most outcomes in one record.
-const BATCH: usize = 100;
+/// Most jobs in one claim, and most outcomes in one record: larger ones gain little.
+const BATCH: usize = 500;
 
 /// Runs the lane `local`.
 #[derive(Debug)]
@@ -47,9 +47,10 @@ type Ended = (JobOutcome, OwnedSemaphorePermit);
 impl Local {
     /// Runs jobs until stopped, and then until the last outcome is recorded.
     pub(crate) async fn run(self) {
-        let (ended, outcomes) = mpsc::channel(BATCH * 10);
+        let (ended, outcomes) = mpsc::channel(BATCH * 2);
         let flusher = tokio::spawn(flush(self.vital.clone(), self.in_flight.clone(), outcomes));
         let kinds = self.runner.handlers.kinds();
+        let mut claimer = self.store.claimer(&self.worker, kinds, self.lease);
         loop {
             tokio::select! {
                 () = self.due.notified() => {}
@@ -59,13 +60,13 @@ impl Local {
                 let Some(slots) = self.free_slots().await else {
                     break;
                 };
-                match self
-                    .store
-                    .claim_local(&self.worker, &kinds, self.lease, slots.len())
-                    .await
-                {
-                    Ok(jobs) if jobs.is_empty() => break,
-                    Ok(jobs) => self.start(jobs, slots, &ended),
+                match claimer.claim(slots.len()).await {
+                    Ok(claim) => {
+                        self.start(claim.jobs, slots, &ended);
+                        if !claim.more {
+                            break;
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(error = %error.chain(), "cannot claim jobs");
                         break;
@@ -132,8 +133,8 @@ impl Local {
 /// Records outcomes as they come: everything that ended while the last record went on
 /// goes into the next one.
 async fn flush(store: Store, in_flight: Arc<InFlight>, mut outcomes: mpsc::Receiver<Ended>) {
-    let mut batch: Vec<Ended> = Vec::with_capacity(BATCH * 5);
-    while outcomes.recv_many(&mut batch, BATCH * 5).await > 0 {
+    let mut batch: Vec<Ended> = Vec::with_capacity(BATCH);
+    while outcomes.recv_many(&mut batch, BATCH).await > 0 {
         let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
         let mut attempt = 0;
         loop {

@@ -8,7 +8,7 @@ use shared::catalog::Catalog;
 use shared::config::{Config, Secrets};
 use shared::model::ProviderName;
 use shared::retry::RetryPolicy;
-use shared::store::{Listener, Notifier, Store, StoreError, Wake};
+use shared::store::{Listener, Notifier, Retention, Store, StoreError, Wake};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -102,6 +102,10 @@ impl Worker {
             notifier: notifier.clone(),
             worker: name.clone(),
             max_rescues: config.max_rescues,
+            retention: Retention {
+                finished: options.catalog.config().queue.keep_finished,
+                failed: options.catalog.config().queue.keep_failed,
+            },
             rescue: Notify::new(),
         });
         let worker = Self {
@@ -210,6 +214,7 @@ impl Worker {
             client: Client::new(name.as_str(), section, key, limits)?,
             retry: retry_policy(config),
             fresh_for: section.cache.fresh_for,
+            negative_ttl: section.cache.negative_ttl,
             max_retry_after: section.budget.max_retry_after,
             in_flight: Arc::clone(&self.in_flight),
             notifier: notifier.clone(),
@@ -221,6 +226,11 @@ impl Worker {
     /// The worker's name, as it stands in rows.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Waits until all that has been claimed so far is recorded.
+    pub async fn recorded(&self) {
+        self.in_flight.empty().await;
     }
 
     /// Works until nothing is due and nothing is on its way.
@@ -238,6 +248,7 @@ impl Worker {
             if !due && self.in_flight.is_empty() {
                 return Ok(());
             }
+            self.in_flight.empty().await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

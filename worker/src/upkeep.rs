@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::metrics;
-use shared::store::{Notifier, Store};
+use shared::store::{Notifier, Retention, Store};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// How often a worker says that it is alive: readiness allows a minute.
 const SEEN_EVERY: Duration = Duration::from_secs(15);
 
-/// How often partitions are made ahead: they stand a week ahead.
+/// How often partitions are made ahead, where they stand a week ahead, and old ones dropped.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 
 /// Shortest time between two rescues, so that many expired leases are taken together.
@@ -27,6 +27,7 @@ pub(crate) struct Upkeep {
     pub(crate) notifier: Notifier,
     pub(crate) worker: String,
     pub(crate) max_rescues: u32,
+    pub(crate) retention: Retention,
     pub(crate) rescue: Notify,
 }
 
@@ -43,7 +44,7 @@ impl Upkeep {
         loop {
             let done = tokio::select! {
                 _ = seen.tick() => self.store.worker_seen(&self.worker, env!("CARGO_PKG_VERSION")).await,
-                _ = partitions.tick() => self.store.make_partitions().await.map(|_| ()),
+                _ = partitions.tick() => self.turn_the_pages().await,
                 () = self.rescue.notified() => {
                     let done = self.rescue_all().await;
                     tokio::time::sleep(RESCUE_GAP).await;
@@ -55,6 +56,15 @@ impl Upkeep {
                 tracing::debug!(error = %error.chain(), "upkeep failed; it is tried again");
             }
         }
+    }
+
+    async fn turn_the_pages(&self) -> Result<(), shared::store::StoreError> {
+        self.store.make_partitions().await?;
+        let dropped = self.store.prune(self.retention).await?;
+        if dropped > 0 {
+            tracing::info!(days = dropped, "old history dropped");
+        }
+        Ok(())
     }
 
     async fn rescue_all(&self) -> Result<(), shared::store::StoreError> {

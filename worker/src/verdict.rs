@@ -72,9 +72,7 @@ pub(crate) fn of_reading(
                 }
                 None => later(job, retry, retry_after, "malformed: the answer is not JSON"),
             },
-            Some(ItemReading::NotFound) => JobVerdict::Fail {
-                error: "not_found: the provider does not know it".to_owned(),
-            },
+            Some(ItemReading::NotFound) => JobVerdict::NotFound,
             Some(ItemReading::Malformed { reason }) => {
                 later(job, retry, retry_after, &format!("malformed: {reason}"))
             }

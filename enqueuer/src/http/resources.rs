@@ -8,6 +8,8 @@ use axum::http::{StatusCode, Uri};
 use chrono::{DateTime, Utc};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
+use shared::model::{Pace, Tracking};
+use shared::schedule;
 use shared::store::{ResourceFilter, ResourceRow};
 
 use super::{Whole, cursor, optional_fields};
@@ -40,6 +42,10 @@ struct ResourceView {
     origin: String,
     group: Option<String>,
     every_secs: Option<f64>,
+    schedule: Option<String>,
+    zone: Option<String>,
+    max_age_secs: Option<f64>,
+    weight: f64,
     next_refresh_at: Option<DateTime<Utc>>,
     fetched_at: Option<DateTime<Utc>>,
     age_secs: Option<f64>,
@@ -50,17 +56,73 @@ struct ResourceView {
 /// How a resource is to be tracked.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct Tracking {
+struct Wanted {
     /// Time from one refresh to the next, such as "5m".
     #[serde(with = "humantime_serde")]
     every: Option<Duration>,
+    /// Cron expression of five fields, instead of `every`.
+    schedule: Option<String>,
+    /// IANA time zone of the expression; UTC without it.
+    zone: Option<String>,
+    /// Past this age a reader waits for a refresh.
+    #[serde(with = "humantime_serde")]
+    max_age: Option<Duration>,
+    /// For how long an answer counts as fresh.
+    #[serde(with = "humantime_serde")]
+    fresh_for: Option<Duration>,
+    /// How much a read counts against one of another resource.
+    weight: Option<f64>,
+}
+
+impl Wanted {
+    /// The wish in order, or what is wrong with it.
+    fn tracking(self) -> Result<Tracking, Problem> {
+        let refuse = |detail: &str| Err(Problem::new(Kind::InvalidField, detail));
+        for (name, value) in [
+            ("every", self.every),
+            ("max_age", self.max_age),
+            ("fresh_for", self.fresh_for),
+        ] {
+            if value.is_some_and(|value| !RANGE.contains(&value)) {
+                return refuse(&format!("{name}: it must be from 1s to 366 days"));
+            }
+        }
+        let pace = match (self.every, self.schedule) {
+            (Some(_), Some(_)) => return refuse("schedule: it must not be given with every"),
+            (_, None) if self.zone.is_some() => {
+                return refuse("zone: it must be given with schedule");
+            }
+            (every, None) => Pace::Every(every.unwrap_or(USUAL)),
+            (None, Some(expression)) => {
+                let zone = self.zone.unwrap_or_else(|| "UTC".to_owned());
+                if schedule::read(&expression).is_none() {
+                    return refuse("schedule: it must be a cron expression of five fields");
+                }
+                if !schedule::is_zone(&zone) {
+                    return refuse("zone: it must be an IANA time zone, such as Europe/Berlin");
+                }
+                Pace::Schedule { expression, zone }
+            }
+        };
+        let weight = self.weight.unwrap_or(1.0);
+        if !(0.0..=1e9).contains(&weight) {
+            return refuse("weight: it must be from 0 to 1000000000");
+        }
+        Ok(Tracking {
+            pace,
+            max_age: self.max_age,
+            fresh_for: self.fresh_for,
+            weight,
+        })
+    }
 }
 
 #[derive(Serialize)]
 pub(super) struct Tracked {
     resource: String,
     tracked: bool,
-    every_secs: f64,
+    every_secs: Option<f64>,
+    schedule: Option<String>,
 }
 
 /// Resources by key, a page at a time, with the age of their entries.
@@ -91,30 +153,31 @@ pub(super) async fn list(
 /// Refresh a resource ahead of need from now on, first at the next tick.
 ///
 /// The key stands in the path, percent-encoded or as it is. The body may say
-/// `{"every": "5m"}`. What the configuration tracks too is set back to the
-/// configuration's pace at the next start.
+/// `{"every": "5m"}` or `{"schedule": "0 9 * * 1-5", "zone": "Europe/Berlin"}`. What the
+/// configuration tracks too is set back to the configuration's pace at the next start.
 pub(super) async fn track(
     _: Operator,
     State(app): State<App>,
     uri: Uri,
     Whole(body): Whole,
 ) -> Result<Json<Tracked>, Problem> {
-    let tracking: Tracking = optional_fields(&body)?;
-    let every = tracking.every.unwrap_or(USUAL);
-    if !RANGE.contains(&every) {
-        let detail = "every: it must be from 1s to 366 days";
-        return Err(Problem::new(Kind::InvalidField, detail));
-    }
+    let wanted: Wanted = optional_fields(&body)?;
+    let tracking = wanted.tracking()?;
     let resource = app
         .catalog
         .resource(&key(&uri)?)
         .map_err(|error| Problem::new(Kind::UnknownResource, error.to_string()))?;
-    app.store.track(&resource, every).await?;
+    app.store.track(&resource, &tracking).await?;
     tracing::info!(resource = %resource.key, "tracked by an operator");
+    let (every_secs, schedule) = match tracking.pace {
+        Pace::Every(every) => (Some(every.as_secs_f64()), None),
+        Pace::Schedule { expression, .. } => (None, Some(expression)),
+    };
     Ok(Json(Tracked {
         resource: resource.key.0,
         tracked: true,
-        every_secs: every.as_secs_f64(),
+        every_secs,
+        schedule,
     }))
 }
 
@@ -168,6 +231,10 @@ impl From<ResourceRow> for ResourceView {
             origin: row.origin,
             group: row.tracked_group,
             every_secs: row.every_secs,
+            schedule: row.schedule,
+            zone: row.zone,
+            max_age_secs: row.max_age_secs,
+            weight: row.weight,
             next_refresh_at: row.next_refresh_at,
             fetched_at: row.fetched_at,
             age_secs: row.age_secs,

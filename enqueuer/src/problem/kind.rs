@@ -28,9 +28,11 @@ macro_rules! kinds {
 kinds! {
     MalformedJson "malformed-json" BAD_REQUEST "The body is not JSON";
     BrokenBody "broken-body" BAD_REQUEST "The body could not be read";
+    RefusedByProvider "refused-by-provider" BAD_REQUEST "The provider refuses the question";
     Unauthorized "unauthorized" UNAUTHORIZED "A secret is needed";
     AddressNotAllowed "address-not-allowed" FORBIDDEN "Your address may not call this";
     CacheOnly "cache-only" FORBIDDEN "Not in the cache, and readers may cause no call here";
+    NotInPlan "not-in-plan" FORBIDDEN "The provider's plan does not have this endpoint";
     NotFound "not-found" NOT_FOUND "There is nothing at this path";
     NoSuchJob "no-such-job" NOT_FOUND "There is no such job";
     NoSuchLane "no-such-lane" NOT_FOUND "There is no such lane";

@@ -16,7 +16,7 @@ use shared::store::CachedEntry;
 use super::access::{self, Access};
 use super::headers::{self, Freshness};
 use super::renew::renew;
-use super::{verdict, wait};
+use super::{key_info, verdict, wait};
 use crate::address::Address;
 use crate::app::App;
 use crate::problem::{Kind, Problem};
@@ -37,7 +37,12 @@ pub(super) async fn read(
     let query = decode(uri.query().unwrap_or_default())?;
     let provider = app.catalog.provider(name);
     let provider_ref = provider.map(Arc::as_ref);
-    let access = access::check(&app, provider_ref, &headers, &query, from).await?;
+    let access = access::check(&app, provider_ref, &headers, &query, from)
+        .await
+        .map_err(|problem| match provider {
+            Some(provider) => problem.in_words_of(provider),
+            None => problem,
+        })?;
     let provider = provider.ok_or_else(|| {
         let shown: String = name.chars().take(60).collect();
         Problem::new(
@@ -45,20 +50,27 @@ pub(super) async fn read(
             format!("there is no provider {shown:?}"),
         )
     })?;
-    let request = provider.read(path, &query).map_err(refuse)?;
+    answer(&app, provider, access, path, &query, &headers)
+        .await
+        .map_err(|problem| problem.in_words_of(provider))
+}
+
+async fn answer(
+    app: &App,
+    provider: &Arc<Provider>,
+    access: Access,
+    path: &str,
+    query: &[(String, String)],
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let request = provider.read(path, query).map_err(refuse)?;
     if request.resources.is_empty() {
-        return Err(Problem::new(
-            Kind::UnknownEndpoint,
-            format!(
-                "{} tells of the key itself and is not cached",
-                request.endpoint
-            ),
-        ));
+        return key_info::answer(app, provider, access, &request.endpoint).await;
     }
 
     let mut entries = by_key(app.store.entries(&keys(&request.resources)).await?);
     count(provider, &request, &entries);
-    let most = max_age(&app, provider);
+    let most = max_age(app, provider);
     let missing: Vec<ResourceSpec> = request
         .resources
         .iter()
@@ -69,15 +81,17 @@ pub(super) async fn read(
         })
         .cloned()
         .collect();
-    let wanted = headers::wanted_wait(&headers);
+    let wanted = headers::wanted_wait(headers);
     let is_hit = missing.is_empty();
+    let read = request.resources.iter().map(|resource| &resource.key);
+    app.demand.note(read, !is_hit);
     if access == Access::Full {
-        renew_old(&app, &request, &entries, most);
+        renew_old(app, &request, &entries, most);
         if !is_hit {
             let longest = app.config().enqueuer.max_wait;
             let wait = wanted.unwrap_or(app.config().enqueuer.default_wait);
             let wait = wait.min(longest);
-            fetch(&app, provider, &request, &missing, &mut entries, wait, most).await?;
+            fetch(app, provider, &request, &missing, &mut entries, wait, most).await?;
         }
     } else if missing.iter().any(|it| !entries.contains_key(&it.key)) {
         return Err(Problem::new(
@@ -85,7 +99,7 @@ pub(super) async fn read(
             "set READ_API_SECRET, and send it, to have missing resources fetched",
         ));
     }
-    let mut response = compose(&app, provider, &request, &entries, is_hit)?;
+    let mut response = compose(app, provider, &request, &entries, is_hit)?;
     if let Some(wanted) = wanted {
         let wait = wanted.min(app.config().enqueuer.max_wait);
         let (name, value) = headers::preference_applied(wait);
@@ -105,7 +119,9 @@ async fn fetch(
     most: Option<Duration>,
 ) -> Result<(), Problem> {
     let lane = LaneName::from(provider.name());
-    let fetched = wait::fetch(app, &lane, missing, wait, |entry| is_good(entry, most)).await;
+    // What is there is too old, so that it must not be taken for the answer.
+    let old = |key: &ResourceKey| entries.contains_key(key);
+    let fetched = wait::fetch(app, &lane, missing, wait, old, |entry| is_good(entry, most)).await;
     let waited = match fetched {
         Ok(waited) => waited,
         // The database takes no jobs: old answers are answers still.
@@ -201,8 +217,11 @@ fn max_age(app: &App, provider: &Provider) -> Option<Duration> {
     section.cache.max_age
 }
 
+/// Whether an entry will do as it is: what the resource itself says of its age wins over
+/// what its provider says.
 fn is_good(entry: &CachedEntry, most: Option<Duration>) -> bool {
-    most.is_none_or(|most| entry.age_secs <= most.as_secs_f64())
+    let most = entry.max_age_secs.or(most.map(|most| most.as_secs_f64()));
+    most.is_none_or(|most| entry.age_secs <= most)
 }
 
 /// The provider's name and the path after it, still encoded: an encoded slash is part of

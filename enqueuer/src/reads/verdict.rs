@@ -39,10 +39,10 @@ pub(super) fn after_wait(
     let mut other = lacking
         .iter()
         .filter_map(|key| error_of(key))
-        .filter(|error| !is_not_found(error));
+        .filter(|error| outcome_of(error) != Outcome::NotFound.as_str());
     if let Some(error) = other.next() {
         return Err(Problem::new(
-            Kind::RefreshFailed,
+            kind_of(error),
             error.chars().take(300).collect::<String>(),
         ));
     }
@@ -58,11 +58,22 @@ pub(super) fn after_wait(
     Ok(())
 }
 
-/// Whether a job failed because the provider does not know the item. The error of a job
-/// begins with the name of its outcome.
-fn is_not_found(error: &str) -> bool {
-    let outcome = error.split(':').next().unwrap_or_default();
-    outcome.trim() == Outcome::NotFound.as_str()
+/// The name of the outcome that a job failed with: its error begins with it.
+fn outcome_of(error: &str) -> &str {
+    error.split(':').next().unwrap_or_default().trim()
+}
+
+/// What a failed job means for the reader who asked: a refusal is passed on as one, since
+/// it is the question that is at fault; anything else is the provider's fault.
+fn kind_of(error: &str) -> Kind {
+    let outcome = outcome_of(error);
+    if outcome == Outcome::BadRequest.as_str() {
+        Kind::RefusedByProvider
+    } else if outcome == Outcome::EndpointForbidden.as_str() {
+        Kind::NotInPlan
+    } else {
+        Kind::RefreshFailed
+    }
 }
 
 fn without_answer(end: &End, waited: Duration) -> Problem {
@@ -131,6 +142,18 @@ mod tests {
                 vec![("2", "malformed: html")],
                 End::Complete,
                 Some(Kind::RefreshFailed),
+            ),
+            (
+                vec!["1"],
+                vec![("2", "bad_request: Invalid value")],
+                End::Complete,
+                Some(Kind::RefusedByProvider),
+            ),
+            (
+                vec![],
+                vec![("1", "endpoint_forbidden"), ("2", "endpoint_forbidden")],
+                End::Complete,
+                Some(Kind::NotInPlan),
             ),
             (vec!["1", "2"], vec![("2", "timeout")], End::Complete, None),
             (vec!["1"], vec![], closed, Some(Kind::LaneClosed)),

@@ -60,7 +60,7 @@ pub(super) fn read_request(
 }
 
 /// Has `missing` fetched, and waits until `is_good` says of each entry that it will do,
-/// for at most `wait`.
+/// for at most `wait`. `is_old` says which of them have an entry that will not.
 ///
 /// Nothing is enqueued for a closed lane, so that readers leave no pile of jobs behind
 /// that all cost at once when it opens.
@@ -73,23 +73,43 @@ pub(super) async fn fetch(
     lane: &LaneName,
     missing: &[ResourceSpec],
     wait: Duration,
+    is_old: impl Fn(&ResourceKey) -> bool,
     is_good: impl Fn(&CachedEntry) -> bool,
 ) -> Result<Waited, StoreError> {
     let deadline = Instant::now() + wait;
+    let keys: Vec<ResourceKey> = missing.iter().map(|spec| spec.key.clone()).collect();
+    let absent = app.store.absent(&keys).await?;
+    let missing: Vec<ResourceSpec> = missing
+        .iter()
+        .filter(|spec| !absent.contains(&spec.key))
+        .cloned()
+        .collect();
+    let known: Vec<(ResourceKey, String)> = absent
+        .into_iter()
+        .map(|key| (key, "not_found".to_owned()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(Waited {
+            entries: Vec::new(),
+            failed: known,
+            end: End::Complete,
+        });
+    }
     if let Some(closed) = app.store.closed(lane).await? {
         return Ok(Waited {
             entries: Vec::new(),
-            failed: Vec::new(),
+            failed: known,
             end: End::Closed(closed),
         });
     }
-    let jobs = enqueue(app, missing).await?;
+    let jobs = enqueue(app, &missing, is_old).await?;
     let keys: Vec<ResourceKey> = missing.iter().map(|spec| spec.key.clone()).collect();
     loop {
         let woken = app.wake.cache();
         tokio::pin!(woken);
         woken.as_mut().enable();
         let mut waited = look(app, lane, &keys, &jobs, &is_good).await?;
+        waited.failed.extend(known.iter().cloned());
         if waited.end != End::TimedOut {
             return Ok(waited);
         }
@@ -108,11 +128,18 @@ pub(super) async fn fetch(
     }
 }
 
-async fn enqueue(app: &App, missing: &[ResourceSpec]) -> Result<Vec<JobId>, StoreError> {
+async fn enqueue(
+    app: &App,
+    missing: &[ResourceSpec],
+    is_old: impl Fn(&ResourceKey) -> bool,
+) -> Result<Vec<JobId>, StoreError> {
     let attempts = app.config().queue.max_attempts;
     let requests: Vec<JobRequest> = missing
         .iter()
-        .map(|resource| read_request(resource.clone(), Priority::READER_WAITING, attempts))
+        .map(|resource| JobRequest {
+            must_be_newer: is_old(&resource.key),
+            ..read_request(resource.clone(), Priority::READER_WAITING, attempts)
+        })
         .collect();
     let enqueued = app.store.enqueue(&requests).await?;
     app.notifier.jobs();

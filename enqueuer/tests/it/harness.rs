@@ -234,6 +234,7 @@ impl Server {
                 })
                 .collect(),
             fresh_for: Duration::from_secs(60),
+            negative_ttl: std::time::Duration::from_secs(600),
             jobs: call
                 .jobs
                 .iter()

@@ -2,16 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use shared::setup::Setup;
-use shared::store::{Store, StoreError};
+use shared::store::Store;
 
+use super::connect::{CONNECT, failure};
 use crate::cli::{Failure, Outcome, say};
-
-/// Longest time for one try to connect.
-const CONNECT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -54,12 +51,4 @@ pub(super) async fn prepare(store: &Store, url: &str, setup: &Setup) -> Result<(
         store.sync(&lanes, setup.catalog.tracked()).await
     };
     prepared.await.map_err(|error| failure(&error))
-}
-
-fn failure(error: &StoreError) -> Failure {
-    let failure = Failure::new(error.chain());
-    match error.is_misconfigured() {
-        true => failure.with_help("check DATABASE_URL: user, password, host, port and database"),
-        false => failure,
-    }
 }

@@ -1,7 +1,7 @@
 //! `larder up`: everything in one process, from nothing but Postgres's binaries.
 //!
 //! What is missing from the environment is made up for: without `DATABASE_URL` a private
-//! Postgres, without `CMC_API_KEY` the sandbox as upstream, without `JOBS_API_SECRET` one
+//! Postgres, without the key of CoinMarketCap the sandbox as upstream, without `JOBS_API_SECRET` one
 //! in `.larder/jobs-api-secret`. What is there is used as it is, so that the same command
 //! serves for trying out and for a small installation.
 //!
@@ -43,10 +43,10 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let directory = std::env::current_dir().map_err(|error| Failure::from(&error))?;
     let mut environment = environment(&directory).map_err(|error| Failure::from(&error))?;
     // A mistake in the configuration is told before anything is started.
-    Setup::from_environment(environment.clone(), &directory, arguments.config.clone())
+    let setup = Setup::from_environment(environment.clone(), &directory, arguments.config.clone())
         .map_err(|error| Failure::from(&error))?;
 
-    let starting = MadeUp::start(&directory, &mut environment);
+    let starting = MadeUp::start(&directory, &setup.catalog, &mut environment);
     let mut made_up = tokio::select! {
         made_up = starting => made_up?,
         () = signals.stop() => return Ok(ExitCode::SUCCESS),

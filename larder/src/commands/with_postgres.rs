@@ -6,22 +6,16 @@
 //! that `larder up` uses in this directory.
 
 use std::ffi::OsString;
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 
-use rustix::io::Errno;
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use tempfile::TempDir;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::{Failure, Outcome};
-use crate::postgres::{self, Durability, PostgresError, PrivatePostgres};
-
-/// First part of the names of temporary directories; our process id follows.
-const PREFIX: &str = "larder-fast-";
+use crate::postgres::{Durability, PostgresError, PrivatePostgres, TemporaryPostgres};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -47,11 +41,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 }
 
 async fn run_fast(command: &[OsString]) -> Outcome {
-    remove_leftovers().await;
-    let dir = temporary_directory().map_err(|error| Failure::from(&error))?;
-    let server = PrivatePostgres::start(dir.path(), Durability::None).await?;
+    let server = TemporaryPostgres::start(Durability::None).await?;
     let outcome = run_command(command, &server.url()).await;
-    server.stop_and_remove().await?;
+    server.stop().await?;
     outcome
 }
 
@@ -116,65 +108,4 @@ fn exit_code(status: ExitStatus) -> ExitCode {
         .or_else(|| status.signal().map(|signal| 128 + signal));
     code.and_then(|code| u8::try_from(code).ok())
         .map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-fn temporary_directory() -> std::io::Result<TempDir> {
-    let dir = tempfile::Builder::new()
-        .prefix(&format!("{PREFIX}{}-", std::process::id()))
-        .tempdir()?;
-    // Passable for the user that Postgres runs as when we are root; what stands
-    // in it is closed.
-    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o711))?;
-    Ok(dir)
-}
-
-/// Deletes what runs that were killed left in the temporary directory, and
-/// stops their Postgres.
-async fn remove_leftovers() {
-    for dir in abandoned_directories() {
-        let removed = postgres::remove(&dir).await;
-        match removed.is_ok() && std::fs::remove_dir_all(&dir).is_ok() {
-            true => tracing::info!(dir = %dir.display(), "removed what a killed run left"),
-            // Perhaps another user's; not ours to worry about.
-            false => tracing::debug!(dir = %dir.display(), "left over, cannot be removed"),
-        }
-    }
-}
-
-fn abandoned_directories() -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(std::env::temp_dir()) else {
-        return Vec::new();
-    };
-    entries
-        .flatten()
-        .filter(|entry| is_abandoned(&entry.file_name().to_string_lossy()))
-        .map(|entry| entry.path())
-        .collect()
-}
-
-/// Whether the process in a directory's name is gone. A process id that is used
-/// again only means that the directory stays a little longer.
-fn is_abandoned(name: &str) -> bool {
-    let pid = name
-        .strip_prefix(PREFIX)
-        .and_then(|rest| rest.split('-').next())
-        .and_then(|pid| pid.parse().ok())
-        .and_then(Pid::from_raw);
-    pid.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_directories_of_dead_processes_are_abandoned() {
-        assert!(!is_abandoned(&format!(
-            "{PREFIX}{}-abc",
-            std::process::id()
-        )));
-        assert!(is_abandoned(&format!("{PREFIX}{}-abc", i32::MAX)));
-        assert!(!is_abandoned("larder-fast-x"));
-        assert!(!is_abandoned("something"));
-    }
 }

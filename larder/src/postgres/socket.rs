@@ -7,6 +7,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -93,10 +94,24 @@ impl SocketDir {
     /// The host before the `?` is there because URLs must have one; both libpq
     /// and sqlx let the parameter win.
     pub(super) fn url(&self) -> String {
-        let path = self.path.to_string_lossy();
-        let host = utf8_percent_encode(&path, ENCODED);
-        format!("postgres://larder@localhost/larder?host={host}")
+        url(&self.path)
     }
+}
+
+fn url(dir: &Path) -> String {
+    let dir = dir.to_string_lossy();
+    let host = utf8_percent_encode(&dir, ENCODED);
+    format!("postgres://larder@localhost/larder?host={host}")
+}
+
+/// The URL of a server on the cluster `data` that somebody else started, if it answers.
+pub(super) fn running(data: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    // Lines: process, data directory, start time, port, socket directory.
+    let dir = PathBuf::from(text.lines().nth(4)?);
+    // A killed server leaves the file, and the socket too.
+    UnixStream::connect(dir.join(SOCKET)).ok()?;
+    Some(url(&dir))
 }
 
 impl Drop for SocketDir {

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::config::{Config, Problems, TrackGroup};
-use crate::model::{ProviderName, ResourceSpec, TrackSpec};
+use crate::model::{Pace, ProviderName, ResourceSpec, TrackSpec, Tracking};
 use crate::provider::Provider;
 
 /// Every tracked resource, in the order of the groups. What a provider refuses is added to
@@ -20,24 +19,34 @@ pub(super) fn resolve(
         let path = format!("track[{index}]");
         let mut resources = keys(group, &path, providers, problems);
         resources.extend(question(group, &path, providers, problems));
-        let Some(every) = group.every else {
+        let Some(pace) = pace(group) else {
             // A group with neither has been reported already.
-            if !group.schedule.is_empty() && !problems.has(&format!("{path}.schedule")) {
-                problems.refuse(
-                    &format!("{path}.schedule"),
-                    "must be left out, and every be given",
-                    "this release refreshes at fixed intervals only",
-                );
-            }
             continue;
         };
         tracked.extend(resources.into_iter().map(|resource| TrackSpec {
             resource,
             group: group.name.to_string(),
-            every: every.max(Duration::from_secs(1)),
+            tracking: Tracking {
+                pace: pace.clone(),
+                max_age: group.max_age,
+                fresh_for: group.fresh_for,
+                weight: group.weight,
+            },
         }));
     }
     tracked
+}
+
+/// When a group is refreshed; `None` if it does not say.
+fn pace(group: &TrackGroup) -> Option<Pace> {
+    match group.every {
+        Some(every) => Some(Pace::Every(every)),
+        None if group.schedule.is_empty() => None,
+        None => Some(Pace::Schedule {
+            expression: group.schedule.clone(),
+            zone: group.zone.name().to_owned(),
+        }),
+    }
 }
 
 /// The resources that a group names by key.

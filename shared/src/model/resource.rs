@@ -68,13 +68,52 @@ pub struct ResourceSpec {
     pub item: Option<String>,
 }
 
-/// A resource that the configuration wants refreshed ahead of need.
+/// When a tracked resource is refreshed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pace {
+    /// At the latest so long after the last time.
+    Every(Duration),
+    /// When a cron expression says so.
+    Schedule {
+        /// Five fields.
+        expression: String,
+        /// IANA time zone that it is read in.
+        zone: String,
+    },
+}
+
+/// How a resource is tracked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tracking {
+    /// When it is refreshed.
+    pub pace: Pace,
+    /// Past this age a reader waits for a refresh.
+    pub max_age: Option<Duration>,
+    /// For how long an answer counts as fresh; `None` until the next refresh is overdue.
+    pub fresh_for: Option<Duration>,
+    /// How much a read counts against one of another resource.
+    pub weight: f64,
+}
+
+impl Tracking {
+    /// Refreshed at a pace, and nothing else said.
+    pub fn every(every: Duration) -> Self {
+        Self {
+            pace: Pace::Every(every),
+            max_age: None,
+            fresh_for: None,
+            weight: 1.0,
+        }
+    }
+}
+
+/// A resource that the configuration wants refreshed ahead of need.
+#[derive(Debug, Clone, PartialEq)]
 pub struct TrackSpec {
     /// Which resource.
     pub resource: ResourceSpec,
     /// Name of the group that it stands in.
     pub group: String,
-    /// Longest time from one refresh to the next.
-    pub every: Duration,
+    /// How it is tracked.
+    pub tracking: Tracking,
 }

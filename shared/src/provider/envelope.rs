@@ -1,6 +1,7 @@
 //! What stands around the data in a reply: taken off, and put on again.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::json;
 use super::pointer::Pointer;
@@ -21,6 +22,17 @@ pub(super) struct Envelope {
 }
 
 impl Envelope {
+    /// Writes into a document that is made here when it was made, and that it cost
+    /// nothing.
+    pub(super) fn stamp(&self, document: &mut Value, now: DateTime<Utc>) {
+        if let Some(timestamp) = &self.timestamp {
+            timestamp.put(document, Value::from(time::text(now)));
+        }
+        for pointer in &self.zero {
+            pointer.put(document, Value::from(0));
+        }
+    }
+
     /// Checks the pointers; `None` when one of them is none.
     pub(super) fn compile(config: &EnvelopeConfig, problems: &mut Problems) -> Option<Self> {
         let mut read = |key: &str, text: &str| match Pointer::parse(text) {

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::{Map, Value};
+
 /// A checked JSON pointer; the empty one means the whole document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pointer(Vec<String>);
@@ -24,6 +26,19 @@ impl Pointer {
                 .map(|token| token.replace("~1", "/").replace("~0", "~"))
                 .collect(),
         ))
+    }
+
+    /// Puts a value where it leads, in objects that are made on the way. Whatever else
+    /// stands there is replaced.
+    pub(super) fn put(&self, document: &mut Value, value: Value) {
+        let mut place = document;
+        for token in &self.0 {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            place = &mut place[token.as_str()];
+        }
+        *place = value;
     }
 
     /// The steps from the root.

@@ -1,6 +1,6 @@
 //! Times as providers write them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 
 /// Seconds since 1970 above this are milliseconds: it is the year 5138.
 const MOST_SECONDS: i64 = 100_000_000_000;
@@ -17,4 +17,9 @@ pub(super) fn parse(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
         .ok()
         .map(|time| time.to_utc())
+}
+
+/// Writes RFC 3339 with milliseconds, as the providers seen so far do.
+pub(super) fn text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

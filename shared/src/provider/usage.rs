@@ -1,6 +1,7 @@
 //! What a provider says has been spent on the key.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::classify::Body;
 use super::pointer::Pointer;
@@ -13,16 +14,18 @@ use crate::model::{BatchKey, EndpointName};
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     endpoint: EndpointName,
-    limits: Vec<UsagePointers>,
+    /// What stands around the figures when we report them ourselves.
+    pub(super) around: Value,
+    pub(super) limits: Vec<UsagePointers>,
 }
 
 #[derive(Debug, Clone)]
-struct UsagePointers {
-    limit: String,
-    used: Option<Pointer>,
-    left: Option<Pointer>,
-    cap: Option<Pointer>,
-    resets: Option<Pointer>,
+pub(super) struct UsagePointers {
+    pub(super) limit: String,
+    pub(super) used: Option<Pointer>,
+    pub(super) left: Option<Pointer>,
+    pub(super) cap: Option<Pointer>,
+    pub(super) resets: Option<Pointer>,
 }
 
 /// What a provider says of one limit. What it does not say is `None`.
@@ -55,6 +58,11 @@ pub enum UsageError {
 }
 
 impl Usage {
+    /// Which endpoint reports.
+    pub(super) fn endpoint(&self) -> &EndpointName {
+        &self.endpoint
+    }
+
     /// Checks the section; `None` when it broke a rule.
     pub(super) fn compile(config: &UsageConfig, problems: &mut Problems) -> Option<Self> {
         let endpoint = config.endpoint.parse().ok();
@@ -66,6 +74,19 @@ impl Usage {
                 "usage is read from there",
             );
         }
+        let around = config.around.as_deref().unwrap_or("{}");
+        let around = serde_json::from_str(around)
+            .ok()
+            .filter(Value::is_object)
+            .unwrap_or_else(|| {
+                problems.add(
+                    "usage.around",
+                    around,
+                    "must be a JSON object",
+                    "the figures are put into it where the pointers lead",
+                );
+                Value::Null
+            });
         let mut limits = Vec::with_capacity(config.limits.len());
         for (index, limit) in config.limits.iter().enumerate() {
             let mut read = |name: &str, text: &Option<String>| {
@@ -93,6 +114,7 @@ impl Usage {
         }
         Some(Self {
             endpoint: endpoint?,
+            around,
             limits,
         })
     }

@@ -1,11 +1,12 @@
 //! Reads what stands against each limit.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::{Store, StoreError};
 
-/// A provider's lane and its limits as they stand now.
-#[derive(Debug, Clone, PartialEq)]
+/// A provider's lane and its limits as they stand now, and as the API shows them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LaneState {
     /// Whose lane.
     pub provider: String,
@@ -20,13 +21,14 @@ pub struct LaneState {
 }
 
 /// A limit as it stands now.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LimitState {
     /// Its name.
     pub name: String,
     /// `requests` or `credits`.
     pub unit: String,
     /// `rolling`, `calendar` or `concurrency`.
+    #[serde(skip)]
     pub kind: String,
     /// How much a window may hold.
     pub cap: i64,

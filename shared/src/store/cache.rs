@@ -24,6 +24,8 @@ pub struct CachedEntry {
     pub ttl_secs: f64,
     /// Whether its resource is refreshed ahead of need.
     pub tracked: bool,
+    /// Past this age, in seconds, a reader waits for a refresh, if its resource says so.
+    pub max_age_secs: Option<f64>,
 }
 
 impl Store {
@@ -41,7 +43,8 @@ impl Store {
                    e.envelope as "envelope: Json<Box<RawValue>>", e.fetched_at,
                    extract(epoch from t.now - e.fetched_at)::float8 as "age_secs!",
                    extract(epoch from e.fresh_until - t.now)::float8 as "ttl_secs!",
-                   coalesce(r.tracked, false) as "tracked!"
+                   coalesce(r.tracked, false) as "tracked!",
+                   extract(epoch from r.max_age)::float8 as max_age_secs
             from larder.entries e
             left join larder.resources r using (resource_key)
             cross join (select clock_timestamp() as now) t
@@ -61,6 +64,7 @@ impl Store {
                 age_secs: row.age_secs,
                 ttl_secs: row.ttl_secs,
                 tracked: row.tracked,
+                max_age_secs: row.max_age_secs,
             })
             .collect())
     }

@@ -44,7 +44,7 @@ impl Store {
     /// Enqueues jobs, all or none; answers them in the order of `requests`.
     ///
     /// A refresh of a resource that has a live job is answered with that job, made as
-    /// urgent as the more urgent of the two. Call [`super::Notifier::notify`] after it.
+    /// urgent as the more urgent of the two. Call [`super::Notifier::jobs`] after it.
     ///
     /// # Errors
     ///
@@ -111,6 +111,42 @@ impl Store {
                 Some(Enqueued { job, is_new })
             })
             .collect())
+    }
+}
+
+impl Store {
+    /// Enqueues many jobs of one kind for handlers, in one statement; answers their ids.
+    ///
+    /// They are due at once, and none of them is a duplicate: jobs of the lane `local`
+    /// have no key. A few thousand at a time are fastest. Call
+    /// [`super::Notifier::jobs`] after it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing is stored then.
+    pub async fn enqueue_local(
+        &self,
+        kind: &str,
+        args: &[serde_json::Value],
+        max_attempts: i32,
+    ) -> Result<Vec<JobId>, StoreError> {
+        let ids: Vec<JobId> = args.iter().map(|_| JobId::new()).collect();
+        let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
+        sqlx::query!(
+            r#"
+            -- name: enqueue_local
+            insert into larder.jobs (id, lane, kind, args, max_attempts)
+            select n.id, 'local', $1, n.args, $4
+            from unnest($2::uuid[], $3::jsonb[]) as n(id, args)
+            "#,
+            kind,
+            &uuids,
+            args,
+            max_attempts,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(ids)
     }
 }
 
@@ -244,13 +280,16 @@ async fn raise(
             select j.id, a.priority, a.run_at, a.newer
             from asked a
             join larder.jobs j on j.resource_key = a.key and j.kind = 'refresh'
-            where j.priority > a.priority or a.newer or (j.status = 'pending' and j.run_at > a.run_at)
+            where j.priority > a.priority or a.newer
+               or (j.status = 'pending' and j.attempt = 0 and j.run_at > a.run_at)
             order by j.id
             for update of j skip locked
         )
         update larder.jobs j
         set priority = least(j.priority, f.priority),
-            run_at = case j.status when 'pending' then least(j.run_at, f.run_at) else j.run_at end,
+            -- A wait between attempts stays: a provider in trouble is not called for each reader.
+            run_at = case when j.status = 'pending' and j.attempt = 0
+                          then least(j.run_at, f.run_at) else j.run_at end,
             satisfied_after = case when f.newer then clock_timestamp() else j.satisfied_after end
         from free f
         where j.id = f.id

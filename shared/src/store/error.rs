@@ -70,6 +70,14 @@ impl StoreError {
         }
     }
 
+    /// Whether a row names another one that is not there, such as a resource the lane of
+    /// a provider that was never brought into the database.
+    pub fn is_missing_reference(&self) -> bool {
+        // foreign_key_violation
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if error.code().as_deref() == Some("23503"))
+    }
+
     /// The error with its causes on one line, without the URL or any value of a row.
     pub fn chain(&self) -> String {
         let mut text = self.to_string();

@@ -4,8 +4,10 @@
 //! transaction trust their caller to hold the rows; [`Store::finish`] is for handlers'
 //! jobs, and is fenced by each job's lease token.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use sqlx::PgExecutor;
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
@@ -52,60 +54,124 @@ impl Store {
     ///
     /// Whatever the database reports; nothing was recorded then.
     pub async fn finish(&self, outcomes: &[JobOutcome]) -> Result<Vec<JobId>, StoreError> {
+        let (done, others): (Vec<&JobOutcome>, Vec<&JobOutcome>) = outcomes
+            .iter()
+            .partition(|outcome| outcome.end == JobEnd::Done);
+        // By far the most: one statement, which is a transaction of its own.
+        if others.is_empty() {
+            return complete_held(&self.pool, done).await;
+        }
         let mut tx = self.pool.begin().await?;
-        let ids: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.id.0).collect();
-        let tokens: Vec<Uuid> = outcomes.iter().map(|outcome| outcome.lease_token).collect();
-        let held = sqlx::query!(
-            r#"
-            -- name: finish_held
-            select j.id, j.attempt >= j.max_attempts as "last_attempt!", j.cancel_requested
-            from larder.jobs j
-            join unnest($1::uuid[], $2::uuid[]) as o(id, token) on o.id = j.id
-            where j.id = any($1) and j.lease_token = o.token and j.status = 'running'
-            order by j.id
-            for update of j
-            "#,
-            &ids,
-            &tokens,
+        let mut held = complete_held(&mut *tx, done).await?;
+        held.extend(end_held(&mut tx, others).await?);
+        tx.commit().await?;
+        Ok(held)
+    }
+}
+
+/// Ends those of the jobs as completed that are held under their tokens; answers which.
+async fn complete_held(
+    executor: impl PgExecutor<'_>,
+    outcomes: Vec<&JobOutcome>,
+) -> Result<Vec<JobId>, StoreError> {
+    if outcomes.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (ids, tokens) = ids_and_tokens(outcomes);
+    let held = sqlx::query_scalar!(
+        r#"
+        -- name: complete_held
+        with ended as (
+            delete from larder.jobs j
+            where j.id = any($1) and j.lease_token = ($2::uuid[])[width_bucket(j.id, $1::uuid[])]
+            returning j.*
         )
-        .fetch_all(&mut *tx)
-        .await?;
-        let held: std::collections::HashMap<Uuid, (bool, bool)> = held
-            .into_iter()
-            .map(|row| (row.id, (row.last_attempt, row.cancel_requested)))
-            .collect();
-        let mut done = Vec::new();
-        let mut release = Vec::new();
-        let mut cancel = Vec::new();
-        let (mut failed, mut failed_why) = (Vec::new(), Vec::new());
-        let (mut retry, mut retry_why, mut retry_after) = (Vec::new(), Vec::new(), Vec::new());
-        for outcome in outcomes {
-            let Some(&(last_attempt, cancel_requested)) = held.get(&outcome.id.0) else {
-                continue;
-            };
-            match &outcome.end {
-                JobEnd::Done => done.push(outcome.id.0),
-                _ if cancel_requested => cancel.push(outcome.id.0),
-                JobEnd::Release => release.push(outcome.id.0),
-                JobEnd::Retry { after, error } if !last_attempt => {
-                    retry.push(outcome.id.0);
-                    retry_why.push(error.clone());
-                    retry_after.push(seconds(*after));
-                }
-                JobEnd::Retry { error, .. } | JobEnd::Fail { error } => {
-                    failed.push(outcome.id.0);
-                    failed_why.push(error.clone());
-                }
+        insert into larder.finished_jobs (
+            id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority, status,
+            run_at, attempt, max_attempts, rescues, call_id, errors, created_at, started_at, completed_at
+        )
+        select id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority,
+               'completed', run_at, attempt, max_attempts, rescues, call_id, errors, created_at,
+               started_at, clock_timestamp()
+        from ended
+        returning id as "id: JobId"
+        "#,
+        &ids,
+        &tokens,
+    )
+    .fetch_all(executor)
+    .await?;
+    Ok(held)
+}
+
+/// Ends those of the jobs that are held under their tokens, or lets them wait; answers
+/// which.
+async fn end_held(
+    tx: &mut PgTransaction<'_>,
+    outcomes: Vec<&JobOutcome>,
+) -> Result<Vec<JobId>, StoreError> {
+    let (ids, tokens) = ids_and_tokens(outcomes.clone());
+    let held = sqlx::query!(
+        r#"
+        -- name: finish_held
+        select j.id, j.attempt >= j.max_attempts as "last_attempt!", j.cancel_requested
+        from larder.jobs j
+        where j.id = any($1) and j.lease_token = ($2::uuid[])[width_bucket(j.id, $1::uuid[])]
+        order by j.id
+        for update
+        "#,
+        &ids,
+        &tokens,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let held: HashMap<Uuid, (bool, bool)> = held
+        .into_iter()
+        .map(|row| (row.id, (row.last_attempt, row.cancel_requested)))
+        .collect();
+    let mut release = Vec::new();
+    let mut cancel = Vec::new();
+    let (mut failed, mut failed_why) = (Vec::new(), Vec::new());
+    let (mut retry, mut retry_why, mut retry_after) = (Vec::new(), Vec::new(), Vec::new());
+    for outcome in outcomes {
+        let Some(&(last_attempt, cancel_requested)) = held.get(&outcome.id.0) else {
+            continue;
+        };
+        match &outcome.end {
+            // Recorded before, by one statement of its own.
+            JobEnd::Done => {}
+            _ if cancel_requested => cancel.push(outcome.id.0),
+            JobEnd::Release => release.push(outcome.id.0),
+            JobEnd::Retry { after, error } if !last_attempt => {
+                retry.push(outcome.id.0);
+                retry_why.push(error.clone());
+                retry_after.push(seconds(*after));
+            }
+            JobEnd::Retry { error, .. } | JobEnd::Fail { error } => {
+                failed.push(outcome.id.0);
+                failed_why.push(error.clone());
             }
         }
-        complete_in(&mut tx, &done).await?;
-        fail_in(&mut tx, &failed, &failed_why).await?;
-        cancel_in(&mut tx, &cancel).await?;
-        release_in(&mut tx, &release).await?;
-        retry_in(&mut tx, &retry, &retry_why, &retry_after).await?;
-        tx.commit().await?;
-        Ok(held.into_keys().map(JobId).collect())
     }
+    fail_in(tx, &failed, &failed_why).await?;
+    cancel_in(tx, &cancel).await?;
+    release_in(tx, &release).await?;
+    retry_in(tx, &retry, &retry_why, &retry_after).await?;
+    Ok(held.into_keys().map(JobId).collect())
+}
+
+/// Ids, in the order in which everybody locks jobs, and the token of each.
+///
+/// Since the ids are sorted, a statement finds a row's token by a binary search
+/// (`width_bucket`). A join with the two arrays would let the planner choose: with
+/// statistics from before the claim it compared each of 500 rows with each of 500 tokens,
+/// which took 280 ms.
+fn ids_and_tokens(mut outcomes: Vec<&JobOutcome>) -> (Vec<Uuid>, Vec<Uuid>) {
+    outcomes.sort_by_key(|outcome| outcome.id);
+    outcomes
+        .iter()
+        .map(|outcome| (outcome.id.0, outcome.lease_token))
+        .unzip()
 }
 
 /// Ends jobs as completed.

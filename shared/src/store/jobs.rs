@@ -1,14 +1,15 @@
 //! Shows jobs, and lets people cancel and retry them.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::{Store, StoreError, finish};
 use crate::model::{JobId, JobStatus};
 
-/// A job as people see it, live or ended.
-#[derive(Debug, Clone, PartialEq)]
+/// A job as people see it, live or ended, and as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobRow {
     /// Its id.
     pub id: JobId,
@@ -19,6 +20,7 @@ pub struct JobRow {
     /// Which of the provider's paths; for a refresh.
     pub endpoint: Option<String>,
     /// What it refreshes.
+    #[serde(rename = "resource")]
     pub resource_key: Option<String>,
     /// What the handler gets.
     pub args: serde_json::Value,
@@ -60,7 +62,7 @@ pub struct JobFilter {
 }
 
 /// One page of jobs, newest first.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JobsPage {
     /// The jobs.
     pub jobs: Vec<JobRow>,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{CACHE_CHANNEL, JOBS_CHANNEL, Store};
+use super::{CACHE_CHANNEL, JOBS_CHANNEL, Store, StoreError};
 
 /// Shortest time between two announcements.
 const GAP: Duration = Duration::from_millis(2);
@@ -50,6 +50,30 @@ impl Notifier {
     }
 }
 
+impl Store {
+    /// Announces jobs at once: for a process that ends before a [`Notifier`] would.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports. A lost hint costs a poll, nothing more.
+    pub async fn announce_jobs(&self) -> Result<(), StoreError> {
+        self.announce(JOBS_CHANNEL).await
+    }
+
+    async fn announce(&self, channel: &str) -> Result<(), StoreError> {
+        sqlx::query!(
+            r#"
+            -- name: notify
+            select pg_notify($1, '')::text
+            "#,
+            channel,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(())
+    }
+}
+
 async fn announce(
     store: Store,
     channel: &'static str,
@@ -61,18 +85,10 @@ async fn announce(
             () = asked.notified() => {}
             () = stop.cancelled() => return,
         }
-        let sent = sqlx::query!(
-            r#"
-            -- name: notify
-            select pg_notify($1, '')::text
-            "#,
-            channel,
-        )
-        .fetch_all(&store.pool)
-        .await;
+        let sent = store.announce(channel).await;
         if let Err(error) = sent {
             // A lost hint costs a poll, nothing more.
-            tracing::debug!(channel, %error, "announcement was not sent");
+            tracing::debug!(channel, error = %error.chain(), "announcement was not sent");
         }
         tokio::time::sleep(GAP).await;
     }

@@ -88,6 +88,9 @@ pub enum JobVerdict {
         /// What went wrong, in words.
         error: String,
     },
+    /// The provider does not know its resource: it fails, and readers are told so for
+    /// `negative_ttl` without asking again.
+    NotFound,
     /// It cannot succeed.
     Fail {
         /// Why, in words.
@@ -131,6 +134,8 @@ pub struct CallRecord {
     pub entries: Vec<NewEntry>,
     /// For how long an answer is fresh whose resource is not tracked.
     pub fresh_for: Duration,
+    /// For how long "does not exist" is remembered.
+    pub negative_ttl: Duration,
     /// Every job of the call.
     pub jobs: Vec<JobResult>,
     /// Whether the lane is to be closed.

@@ -1,11 +1,9 @@
 //! What can be cached: known resources, and which of them are tracked.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgTransaction;
 
-use super::{Store, StoreError, seconds};
+use super::{Store, StoreError};
 use crate::model::ResourceSpec;
 
 /// A resource as people see it.
@@ -25,6 +23,14 @@ pub struct ResourceRow {
     pub tracked_group: Option<String>,
     /// Time from one refresh to the next, in seconds.
     pub every_secs: Option<f64>,
+    /// Cron expression that it is refreshed by, instead.
+    pub schedule: Option<String>,
+    /// Time zone of the expression.
+    pub zone: Option<String>,
+    /// Past this age, in seconds, a reader waits for a refresh.
+    pub max_age_secs: Option<f64>,
+    /// How much a read counts against one of another resource.
+    pub weight: f64,
     /// When it is due.
     pub next_refresh_at: Option<DateTime<Utc>>,
     /// When its last answer came.
@@ -62,13 +68,18 @@ impl Store {
             r#"
             -- name: resources
             select r.resource_key, r.provider, r.endpoint, r.tracked, r.origin, r.tracked_group,
-                   extract(epoch from r.every)::float8 as every_secs, r.next_refresh_at,
+                   extract(epoch from r.every)::float8 as every_secs,
+                   s.expression as "schedule?", s.zone as "zone?",
+                   extract(epoch from r.max_age)::float8 as max_age_secs, r.weight,
+                   coalesce(r.next_refresh_at, case when r.tracked then s.next_tick_at end)
+                       as next_refresh_at,
                    e.fetched_at as "fetched_at?",
                    extract(epoch from clock_timestamp() - e.fetched_at)::float8 as "age_secs?",
                    coalesce(e.fresh_until > clock_timestamp(), false) as "is_fresh!",
                    r.failures
             from larder.resources r
             left join larder.entries e using (resource_key)
+            left join larder.schedules s on s.id = r.schedule_id
             where ($1::text is null or r.provider = $1)
               and ($2::boolean is null or r.tracked = $2)
               and ($3::text is null or r.resource_key > $3)
@@ -83,53 +94,6 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows)
-    }
-
-    /// Tracks a resource: it is refreshed every `every`, first at once.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the database reports.
-    pub async fn track(&self, resource: &ResourceSpec, every: Duration) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
-        insert_missing(&mut tx, &[resource], "api").await?;
-        sqlx::query!(
-            r#"
-            -- name: track
-            update larder.resources
-            set tracked = true, origin = 'api', tracked_group = null,
-                every = make_interval(secs => $2),
-                next_refresh_at = coalesce(fetched_at + make_interval(secs => $2), clock_timestamp())
-            where resource_key = $1
-            "#,
-            resource.key.as_str(),
-            seconds(every),
-        )
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Stops tracking a resource; its entry stays. Answers whether it was tracked.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the database reports.
-    pub async fn untrack(&self, key: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query!(
-            r#"
-            -- name: untrack
-            update larder.resources
-            set tracked = false, origin = 'read', tracked_group = null, every = null,
-                next_refresh_at = null
-            where resource_key = $1 and tracked
-            "#,
-            key,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(done.rows_affected() == 1)
     }
 }
 

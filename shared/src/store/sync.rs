@@ -4,7 +4,7 @@ use sqlx::postgres::PgTransaction;
 
 use super::{Store, StoreError, seconds};
 use crate::budget::{LaneSpec, LimitSpec, LimitWindow};
-use crate::model::{ProviderName, ResourceSpec, TrackSpec};
+use crate::model::{ProviderName, TrackSpec};
 
 impl Store {
     /// Makes lanes, limits and tracked resources what the configuration says, in one
@@ -29,7 +29,7 @@ impl Store {
             }
         }
         retire_missing(&mut tx, &lanes).await?;
-        sync_resources(&mut tx, tracked).await?;
+        super::track::sync(&mut tx, tracked).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -226,73 +226,6 @@ async fn retire_missing(tx: &mut PgTransaction<'_>, lanes: &[&LaneSpec]) -> Resu
         where is_provider and removed_at is null and lane <> all($1)
         "#,
         &providers,
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-async fn sync_resources(
-    tx: &mut PgTransaction<'_>,
-    tracked: &[TrackSpec],
-) -> Result<(), StoreError> {
-    let mut tracked: Vec<&TrackSpec> = tracked.iter().collect();
-    tracked.sort_by(|a, b| a.resource.key.cmp(&b.resource.key));
-    tracked.dedup_by(|a, b| a.resource.key == b.resource.key);
-    let resources: Vec<&ResourceSpec> = tracked.iter().map(|track| &track.resource).collect();
-    super::resources::insert_missing(tx, &resources, "config").await?;
-
-    let keys: Vec<String> = tracked
-        .iter()
-        .map(|track| track.resource.key.to_string())
-        .collect();
-    let groups: Vec<String> = tracked.iter().map(|track| track.group.clone()).collect();
-    let every: Vec<f64> = tracked.iter().map(|track| seconds(track.every)).collect();
-    sqlx::query!(
-        r#"
-        -- name: sync_resources
-        with wanted as (
-            select * from unnest($1::text[], $2::text[], $3::float8[]) as w(key, tracked_group, every)
-        ),
-        locked as materialized (
-            select r.resource_key, w.tracked_group, make_interval(secs => w.every) as every
-            from wanted w
-            join larder.resources r on r.resource_key = w.key
-            where not (r.tracked and r.origin = 'config'
-                       and r.tracked_group is not distinct from w.tracked_group
-                       and r.every = make_interval(secs => w.every))
-            order by r.resource_key
-            for update of r
-        )
-        update larder.resources r
-        set tracked = true,
-            origin = 'config',
-            tracked_group = l.tracked_group,
-            next_refresh_at = coalesce(r.fetched_at + l.every, clock_timestamp()),
-            every = l.every
-        from locked l
-        where r.resource_key = l.resource_key
-        "#,
-        &keys,
-        &groups,
-        &every,
-    )
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query!(
-        r#"
-        -- name: untrack_missing
-        with gone as materialized (
-            select resource_key from larder.resources
-            where tracked and origin = 'config' and resource_key <> all($1)
-            order by resource_key
-            for update
-        )
-        update larder.resources
-        set tracked = false, origin = 'read', tracked_group = null, every = null, next_refresh_at = null
-        where resource_key in (select resource_key from gone)
-        "#,
-        &keys,
     )
     .execute(&mut **tx)
     .await?;

@@ -1,11 +1,12 @@
 //! Makes due resources into jobs.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use super::{Store, StoreError};
 
-/// What one tick did.
-#[derive(Debug, Clone, PartialEq)]
+/// What one tick did, as the API shows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ticked {
     /// Due resources of open lanes: `enqueued + already_waiting`.
     pub due: i64,
@@ -14,15 +15,17 @@ pub struct Ticked {
     /// Those that have a live job.
     pub already_waiting: i64,
     /// Keys of those that became jobs, if asked for.
+    #[serde(rename = "resources", skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<String>>,
     /// Lanes for which nothing was enqueued.
     pub closed_lanes: Vec<ClosedLane>,
     /// When it was, as a Unix time of the database.
+    #[serde(skip)]
     pub at_unix_secs: f64,
 }
 
 /// A lane that takes no calls, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClosedLane {
     /// Which lane.
     pub lane: String,
@@ -35,7 +38,7 @@ pub struct ClosedLane {
 impl Store {
     /// Makes due resources of open lanes into jobs, each at most once whoever else ticks.
     ///
-    /// Call [`super::Notifier::notify`] after it when something was enqueued.
+    /// Call [`super::Notifier::jobs`] after it when something was enqueued.
     ///
     /// # Errors
     ///

@@ -31,6 +31,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("catalog", &["budget", "config", "model", "provider"]),
     ("setup", &["catalog", "config"]),
     ("plan", &["model"]),
+    ("schedule", &["store"]),
     ("store", &["budget", "metrics", "model"]),
 ];
 

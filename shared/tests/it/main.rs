@@ -10,6 +10,7 @@
 mod config;
 mod layout;
 mod provider_charge;
+mod provider_coingecko;
 mod provider_coinmarketcap;
 mod provider_config;
 mod provider_join;

@@ -3,16 +3,17 @@
 mod admit;
 mod calendar;
 mod enqueue;
+mod keep;
 mod record;
 mod rescue;
 
 use std::time::Duration;
 
 use shared::budget::{LaneSpec, LimitSpec, LimitWindow, Mode, Period, Pricing, Unit};
-use shared::model::TrackSpec;
 use shared::model::{
     BatchKey, EndpointName, JobId, Priority, ProviderName, ResourceKey, ResourceSpec,
 };
+use shared::model::{TrackSpec, Tracking};
 use shared::store::{
     Admission, AdmitRequest, AdmittedCall, CallRecord, JobRequest, JobResult, JobVerdict, NewEntry,
     Settlement, Store,
@@ -129,7 +130,7 @@ pub(crate) fn tracked(resource: ResourceSpec) -> TrackSpec {
     TrackSpec {
         resource,
         group: "test".to_owned(),
-        every: Duration::from_secs(300),
+        tracking: Tracking::every(Duration::from_secs(300)),
     }
 }
 
@@ -207,6 +208,7 @@ pub(crate) fn answered(call: &AdmittedCall, credits: u32, body: &str) -> CallRec
             })
             .collect(),
         fresh_for: Duration::from_secs(60),
+        negative_ttl: Duration::from_secs(600),
         jobs: verdicts(call, &JobVerdict::Done),
         close: None,
     }

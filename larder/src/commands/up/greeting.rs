@@ -19,11 +19,12 @@ pub(super) fn text(setup: &Setup, made_up: &MadeUp, address: SocketAddr) -> Stri
     line("metrics", &format!("{base}/metrics"));
     line("configuration", &setup.origin);
     for provider in setup.catalog.providers() {
-        let upstream = match made_up.sandbox_url() {
-            Some(url) if provider.name().as_str() == "coinmarketcap" => {
-                format!("{url} (the sandbox; set CMC_API_KEY for CoinMarketCap itself)")
+        let base_url = &provider.config().base_url;
+        let upstream = match &provider.config().key_env {
+            Some(key) if made_up.sandbox_url().as_ref() == Some(base_url) => {
+                format!("{base_url} (the sandbox; set {key} for CoinMarketCap itself)")
             }
-            _ => provider.config().base_url.clone(),
+            _ => base_url.clone(),
         };
         line(provider.name().as_str(), &upstream);
     }

@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sandbox::{Sandbox, SandboxConfig};
+use shared::catalog::Catalog;
 use uuid::Uuid;
 
 use crate::cli::Failure;
@@ -16,6 +17,9 @@ use crate::postgres::{Durability, PrivatePostgres};
 /// Where the sandbox listens.
 const SANDBOX: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8082);
+
+/// Where the providers stand that the sandbox can stand in for.
+const COINMARKETCAP: &str = "https://pro-api.coinmarketcap.com";
 
 /// What was started, or made, because the environment did not name one.
 pub(crate) struct MadeUp {
@@ -29,6 +33,7 @@ impl MadeUp {
     /// Starts what is missing, and tells `environment` of it.
     pub(crate) async fn start(
         directory: &Path,
+        catalog: &Catalog,
         environment: &mut BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
         let mut made_up = Self {
@@ -44,13 +49,13 @@ impl MadeUp {
             );
             made_up.secret_file = Some(file);
         }
-        if !is_set(environment, "CMC_API_KEY") {
+        let keyless = keyless(catalog, environment);
+        if !keyless.is_empty() {
             let sandbox = start_sandbox(environment).await?;
-            environment.insert(
-                "LARDER__PROVIDERS__COINMARKETCAP__BASE_URL".to_owned(),
-                sandbox.url(),
-            );
-            environment.insert("CMC_API_KEY".to_owned(), DEFAULT_KEY.to_owned());
+            for (base_url, key) in keyless {
+                environment.insert(base_url, sandbox.url());
+                environment.insert(key, DEFAULT_KEY.to_owned());
+            }
             made_up.sandbox = Some(sandbox);
         }
         if !is_set(environment, "DATABASE_URL") {
@@ -99,6 +104,21 @@ fn is_set(environment: &BTreeMap<String, String>, name: &str) -> bool {
     [name.to_owned(), format!("{name}_FILE")]
         .iter()
         .any(|name| environment.get(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// The providers that the sandbox stands in for: those that would call CoinMarketCap
+/// itself and have no key. For each, the variables that set its base URL and its key.
+fn keyless(catalog: &Catalog, environment: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    catalog
+        .providers()
+        .filter(|provider| provider.config().base_url.trim_end_matches('/') == COINMARKETCAP)
+        .filter_map(|provider| {
+            let key = provider.config().key_env.clone()?;
+            let name = provider.name().as_str().to_ascii_uppercase();
+            (!is_set(environment, &key))
+                .then(|| (format!("LARDER__PROVIDERS__{name}__BASE_URL"), key))
+        })
+        .collect()
 }
 
 async fn start_sandbox(environment: &BTreeMap<String, String>) -> Result<Sandbox, Failure> {

@@ -9,6 +9,12 @@ pub struct UsageConfig {
     /// Name of the endpoint; it must be `local`, since its answer is never cached.
     pub endpoint: String,
 
+    /// A JSON object, as text: what stands around the figures when a reader asks for
+    /// them. The provider is not asked then; Larder's own figures are put where the
+    /// pointers lead, with the envelope's time and zeros.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub around: Option<String>,
+
     /// The figures of each limit that the reply speaks of.
     pub limits: Vec<UsageLimitConfig>,
 }

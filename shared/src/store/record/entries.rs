@@ -51,13 +51,15 @@ pub(super) async fn store(
                -- A time that lies ahead of the database's is no time to compare with.
                case when n.provider_time <= t.now + l.reset_grace then n.provider_time end,
                $7, (select last_value from larder.api_calls_id_seq), c.reserved_at, t.now,
-               coalesce(r.next_refresh_at, t.now + make_interval(secs => $8))
+               coalesce(t.now + r.fresh_for, r.next_refresh_at, s.next_tick_at,
+                        t.now + make_interval(secs => $8))
         from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
             with ordinality as n(key, body, envelope, provider_time, nth)
         cross join (select clock_timestamp() as now) t
         join larder.lanes l on l.lane = $5
         join larder.api_calls c on c.id = $7
         left join larder.resources r on r.resource_key = n.key and r.tracked
+        left join larder.schedules s on s.id = r.schedule_id
         order by n.nth
         on conflict (resource_key) do update set
             provider = excluded.provider,

@@ -6,7 +6,10 @@ use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::{CallRecord, JobVerdict, Recorded};
-use crate::store::{StoreError, finish, seconds};
+use crate::store::{StoreError, absences, finish, seconds};
+
+/// Why a job fails whose resource the provider does not know.
+const NOT_FOUND: &str = "not_found: the provider does not know it";
 
 /// Finishes the jobs that are still ours, and moves their resources' next refresh.
 pub(super) async fn finish(
@@ -61,6 +64,10 @@ pub(super) async fn finish(
                 retry_why.push(error.clone());
                 retry_after.push(seconds(*after));
             }
+            JobVerdict::NotFound => {
+                failed.push(row.id);
+                failed_why.push(NOT_FOUND.to_owned());
+            }
             JobVerdict::Fail { error } => {
                 failed.push(row.id);
                 failed_why.push(error.clone());
@@ -88,6 +95,21 @@ pub(super) async fn finish(
     finish::retry_in(tx, &retry, &retry_why, &retry_after).await?;
     answered_resources(tx, &keys(&answered)).await?;
     failed_resources(tx, &keys(&failed_ids)).await?;
+    // Also of jobs that we have lost: what the provider said is true all the same.
+    let said = |wanted: fn(&JobVerdict) -> bool| -> Vec<String> {
+        let jobs = record.jobs.iter().filter(|job| wanted(&job.verdict));
+        jobs.map(|job| job.resource_key.to_string()).collect()
+    };
+    let absent = said(|verdict| *verdict == JobVerdict::NotFound);
+    let found = said(|verdict| *verdict == JobVerdict::Done);
+    absences::remember(
+        tx,
+        record.provider.as_str(),
+        &absent,
+        &found,
+        record.negative_ttl,
+    )
+    .await?;
     Ok(())
 }
 

@@ -144,7 +144,10 @@ async fn a_tick_makes_each_due_resource_into_one_job(pool: sqlx::PgPool) -> Test
 async fn sql_users_enqueue_in_their_own_transaction(pool: sqlx::PgPool) -> TestResult {
     let store = store_with(pool, Vec::new()).await;
     store
-        .track(&quote(1), std::time::Duration::from_secs(60))
+        .track(
+            &quote(1),
+            &Tracking::every(std::time::Duration::from_secs(60)),
+        )
         .await?;
     let mut tx = store.pool().begin().await?;
     sqlx::query("select larder.enqueue('noop', '{\"a\": 1}')")

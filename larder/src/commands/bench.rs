@@ -1,0 +1,72 @@
+//! `larder bench`: how fast the queue is on this machine.
+//!
+//! Each measurement runs in a database of its own on the server of `DATABASE_URL`, or on a
+//! private Postgres that is made for it and deleted after it, as durable as one in use.
+//! Beside the queue runs the least SQL that does the same work, so that what the queue
+//! adds can be told from what the machine is.
+//!
+//! # Not here
+//!
+//! The SQL it compares with: [`shared::store::bench`].
+
+mod drain;
+mod place;
+mod report;
+mod wake;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::signals::Signals;
+use crate::cli::{Failure, Outcome};
+
+use place::Place;
+use report::Report;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// How fast workers get through a backlog of jobs that do nothing
+    Drain(drain::Arguments),
+    /// How long a job that is put into an idle queue waits for its start
+    Wake(wake::Arguments),
+}
+
+/// Measures, and leaves nothing behind, also after a signal.
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let mut signals = Signals::register()?;
+    let json = match &arguments.what {
+        What::Drain(arguments) => arguments.json,
+        What::Wake(arguments) => arguments.json,
+    };
+    let place = tokio::select! {
+        place = Place::make() => place?,
+        () = signals.stop() => return Err(interrupted()),
+    };
+    let mut report = Report::new(json);
+    let measuring = async {
+        match &arguments.what {
+            What::Drain(arguments) => drain::run(arguments, &place, &mut report).await,
+            What::Wake(arguments) => wake::run(arguments, &place, &mut report).await,
+        }
+    };
+    let measured = tokio::select! {
+        measured = measuring => measured,
+        () = signals.stop() => Err(interrupted()),
+    };
+    let removed = place.remove().await;
+    measured?;
+    report.end();
+    removed?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn interrupted() -> Failure {
+    Failure::new("interrupted")
+}

@@ -1,0 +1,96 @@
+//! What a measurement prints: JSON lines as they come, or one table at the end.
+//!
+//! Figures go to standard output; that something is going on goes to standard error, if
+//! somebody sits there.
+
+use std::io::{IsTerminal, Write};
+
+use serde::Serialize;
+
+use crate::cli::Failure;
+use crate::commands::table::{print_json, print_table};
+
+/// Collects what was measured.
+pub(super) struct Report {
+    json: bool,
+    rows: Vec<[String; 3]>,
+}
+
+impl Report {
+    pub(super) fn new(json: bool) -> Self {
+        Self {
+            json,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a result: a JSON line now, or a row of the table.
+    pub(super) fn add(
+        &mut self,
+        what: &str,
+        shown: &str,
+        note: &str,
+        result: &impl Serialize,
+    ) -> Result<(), Failure> {
+        if self.json {
+            return print_json(result);
+        }
+        self.rows
+            .push([what.to_owned(), shown.to_owned(), note.to_owned()]);
+        Ok(())
+    }
+
+    /// Says what is being done, on a terminal.
+    pub(super) fn doing(&self, what: &str) {
+        let mut errors = std::io::stderr();
+        if errors.is_terminal() {
+            // With standard error closed there is nobody left to tell.
+            let _ = writeln!(errors, "{what} ...");
+        }
+    }
+
+    /// Prints the table.
+    pub(super) fn end(self) {
+        if !self.json {
+            print_table(["what", "result", "note"], &["result"], self.rows);
+        }
+    }
+}
+
+/// The middle one of some figures; of an even number the lower of the two.
+pub(super) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len().saturating_sub(1) / 2;
+    figures.get(middle).copied().unwrap_or(f64::NAN)
+}
+
+/// The value below which `share` of the figures lie (nearest rank).
+pub(super) fn percentile(sorted: &[f64], share: f64) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a rank among the figures, which are few"
+    )]
+    let rank = (share * sorted.len() as f64).ceil() as usize;
+    sorted
+        .get(rank.saturating_sub(1))
+        .copied()
+        .unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_percentiles_are_figures_that_were_measured() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![2.0, 1.0]), 1.0);
+        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(percentile(&hundred, 0.5), 50.0);
+        assert_eq!(percentile(&hundred, 0.99), 99.0);
+        assert_eq!(percentile(&hundred, 1.0), 100.0);
+        assert_eq!(percentile(&[7.0], 0.99), 7.0);
+    }
+}

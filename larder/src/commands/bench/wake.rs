@@ -1,0 +1,230 @@
+//! `larder bench wake`: how long a single job waits for its start while all is idle.
+//!
+//! Measured from the return of the insert to the start of the handler, as the one who
+//! enqueued sees it, in one process and so with one clock.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::Value;
+use shared::model::kind::{self, AnyArgs};
+use shared::model::{JobId, Priority};
+use shared::store::bench::{BareInserter, BareWake};
+use shared::store::{JobRequest, Notifier};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+use worker::{Handler, HandlerContext, Handlers, Outcome};
+
+use super::place::Place;
+use super::report::{Report, percentile};
+use crate::cli::Failure;
+use crate::commands::connect::failure;
+
+/// Longest wait for the last job. Whoever is not woken polls once a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Jobs to insert
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    jobs: u32,
+    /// Inserts a second
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    rate: u32,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Serialize)]
+struct Waits {
+    bench: &'static str,
+    of: &'static str,
+    jobs: u32,
+    rate: u32,
+    p50_ms: f64,
+    p99_ms: f64,
+    max_ms: f64,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    bench: &'static str,
+    of: &'static str,
+    p50_ratio: f64,
+    p99_ratio: f64,
+}
+
+/// Measures bare SQL, then the queue.
+pub(super) async fn run(
+    arguments: &Arguments,
+    place: &Place,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    report.doing("bare SQL");
+    let waits = wake_bare(arguments, place).await?;
+    let bare = result(arguments, "bare_sql", waits, report)?;
+    report.doing("queue");
+    let waits = wake_queue(arguments, place).await?;
+    let queue = result(arguments, "queue", waits, report)?;
+    let summary = Summary {
+        bench: "wake",
+        of: "ratio",
+        p50_ratio: queue.p50_ms / bare.p50_ms,
+        p99_ratio: queue.p99_ms / bare.p99_ms,
+    };
+    let shown = format!("p50 {:.2}", summary.p50_ratio);
+    let note = format!("p99 {:.2}, queue to bare SQL", summary.p99_ratio);
+    report.add("ratio", &shown, &note, &summary)
+}
+
+fn result(
+    arguments: &Arguments,
+    of: &'static str,
+    waits: Vec<Duration>,
+    report: &mut Report,
+) -> Result<Waits, Failure> {
+    let mut ms: Vec<f64> = waits.iter().map(|wait| wait.as_secs_f64() * 1e3).collect();
+    ms.sort_by(f64::total_cmp);
+    let waits = Waits {
+        bench: "wake",
+        of,
+        jobs: arguments.jobs,
+        rate: arguments.rate,
+        p50_ms: percentile(&ms, 0.5),
+        p99_ms: percentile(&ms, 0.99),
+        max_ms: percentile(&ms, 1.0),
+    };
+    let shown = format!("p50 {:.2} ms", waits.p50_ms);
+    let note = format!("p99 {:.2} ms, max {:.2} ms", waits.p99_ms, waits.max_ms);
+    report.add(&of.replace('_', " "), &shown, &note, &waits)?;
+    Ok(waits)
+}
+
+async fn wake_bare(arguments: &Arguments, place: &Place) -> Result<Vec<Duration>, Failure> {
+    let url = place.database().url();
+    let listener = BareWake::connect(url).await;
+    let mut listener = listener.map_err(|error| failure(&error))?;
+    let inserter = BareInserter::connect(url).await;
+    let mut inserter = inserter.map_err(|error| failure(&error))?;
+    let starts = Arc::new(Starts::default());
+    let seen = Arc::clone(&starts);
+    let listening = tokio::spawn(async move {
+        while let Ok(ids) = listener.next().await {
+            let now = Instant::now();
+            ids.into_iter().for_each(|id| seen.add(id, now));
+        }
+    });
+    let mut pace = pace(arguments);
+    let mut inserted = Vec::new();
+    for _ in 0..arguments.jobs {
+        pace.tick().await;
+        let id = inserter.insert().await.map_err(|error| failure(&error))?;
+        inserted.push((id, Instant::now()));
+    }
+    let waits = starts.waits(&inserted).await;
+    listening.abort();
+    waits
+}
+
+async fn wake_queue(arguments: &Arguments, place: &Place) -> Result<Vec<Duration>, Failure> {
+    let starts = Arc::new(Starts::default());
+    let worker = place.worker(Handlers::shipped().with(Timed(Arc::clone(&starts))), 64)?;
+    let stop = CancellationToken::new();
+    let enqueued = async {
+        let store = place.store(2)?;
+        let notifier = Notifier::start(&store, &stop);
+        let request = noop();
+        let mut pace = pace(arguments);
+        let mut inserted = Vec::new();
+        for _ in 0..arguments.jobs {
+            pace.tick().await;
+            let enqueued = store.enqueue(std::slice::from_ref(&request)).await;
+            let now = Instant::now();
+            notifier.jobs();
+            let enqueued = enqueued.map_err(|error| failure(&error))?;
+            inserted.extend(enqueued.iter().map(|enqueued| (enqueued.job.id, now)));
+        }
+        starts.waits(&inserted).await
+    };
+    let waits = enqueued.await;
+    stop.cancel();
+    worker.stop().await;
+    waits
+}
+
+fn noop() -> JobRequest {
+    JobRequest {
+        kind: kind::NOOP.to_owned(),
+        resource: None,
+        args: Value::Object(serde_json::Map::new()),
+        class: "operator",
+        priority: Priority::PLANNED,
+        run_at: None,
+        max_attempts: 5,
+        must_be_newer: false,
+    }
+}
+
+fn pace(arguments: &Arguments) -> tokio::time::Interval {
+    let mut pace = tokio::time::interval(Duration::from_secs(1) / arguments.rate);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    pace
+}
+
+/// When which job started.
+struct Starts<K>(Mutex<HashMap<K, Instant>>);
+
+impl<K> Default for Starts<K> {
+    fn default() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+}
+
+impl<K: Eq + Hash> Starts<K> {
+    fn add(&self, id: K, at: Instant) {
+        self.with(|starts| starts.insert(id, at));
+    }
+
+    /// How long each waited, once all have started.
+    async fn waits(&self, inserted: &[(K, Instant)]) -> Result<Vec<Duration>, Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        while self.with(|starts| starts.len()) < inserted.len() {
+            if Instant::now() > deadline {
+                let started = self.with(|starts| starts.len());
+                return Err(Failure::new(format!(
+                    "{started} of {} jobs started",
+                    inserted.len()
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(self.with(|starts| {
+            inserted
+                .iter()
+                .filter_map(|(id, at)| Some(starts.get(id)?.saturating_duration_since(*at)))
+                .collect()
+        }))
+    }
+
+    fn with<R>(&self, change: impl FnOnce(&mut HashMap<K, Instant>) -> R) -> R {
+        // The map is whole after each change, whoever panicked.
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The kind `noop`, timed.
+struct Timed(Arc<Starts<JobId>>);
+
+impl Handler for Timed {
+    const KIND: &'static str = kind::NOOP;
+    type Args = AnyArgs;
+
+    async fn run(&self, _args: AnyArgs, context: HandlerContext) -> Outcome {
+        self.0.add(context.job, Instant::now());
+        Outcome::Done
+    }
+}

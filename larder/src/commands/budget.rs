@@ -1,0 +1,77 @@
+//! `larder budget`: what stands against each limit.
+
+use std::process::ExitCode;
+
+use shared::store::LaneState;
+
+use super::connect::{failure, store};
+use super::table::{moment, moment_or_none, print_json, print_table};
+use crate::cli::{Outcome, say};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Print what GET /api/budget answers
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows every provider's limits, as of one moment.
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let store = store().await?;
+    let lanes = store.budget().await.map_err(|error| failure(&error))?;
+    if arguments.json {
+        print_json(&serde_json::json!({ "providers": lanes }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if lanes.is_empty() {
+        say("no providers: larder init brings the configuration into the database\n");
+    }
+    for (index, lane) in lanes.iter().enumerate() {
+        if index > 0 {
+            say("\n");
+        }
+        show(lane);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(lane: &LaneState) {
+    say(&format!("{}: {}\n", lane.provider, state(lane)));
+    print_table(
+        [
+            "limit",
+            "unit",
+            "cap",
+            "spent",
+            "reserved",
+            "foreign",
+            "left",
+            "resets (UTC)",
+        ],
+        &["cap", "spent", "reserved", "foreign", "left"],
+        lane.limits.iter().map(|limit| {
+            [
+                limit.name.clone(),
+                limit.unit.clone(),
+                limit.cap.to_string(),
+                limit.spent.to_string(),
+                limit.reserved.to_string(),
+                limit.foreign.to_string(),
+                limit.remaining.to_string(),
+                match limit.kind.as_str() {
+                    "calendar" => moment_or_none(limit.resets_at),
+                    kind => kind.to_owned(),
+                },
+            ]
+        }),
+    );
+}
+
+fn state(lane: &LaneState) -> String {
+    let reason = lane.reason.as_deref().unwrap_or("no reason given");
+    match (lane.open, lane.closed_until) {
+        (true, _) => "open".to_owned(),
+        (false, Some(until)) => format!("closed until {} UTC ({reason})", moment(until)),
+        (false, None) => format!("closed until it is opened ({reason})"),
+    }
+}

@@ -1,0 +1,98 @@
+//! `larder check`: the configuration alone, with all its problems at once.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use shared::budget::Pricing;
+use shared::catalog::Catalog;
+use shared::model::{BatchKey, Pace, ProviderName};
+use shared::schedule;
+use shared::setup::Setup;
+
+use crate::cli::{Failure, Outcome, say};
+
+/// The longest month.
+const MONTH: Duration = Duration::from_secs(31 * 86_400);
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The configuration file; without it LARDER_CONFIG, else ./larder.toml, else the example
+    #[arg(long)]
+    config: Option<PathBuf>,
+}
+
+/// Reads file, environment and presets as a process would at its start.
+pub(crate) fn run(arguments: Arguments) -> Outcome {
+    let directory = std::env::current_dir().map_err(|error| Failure::from(&error))?;
+    let setup = Setup::read(&directory, arguments.config).map_err(|error| Failure::from(&error))?;
+    let catalog = &setup.catalog;
+    let limits: usize = catalog.providers().map(|known| known.limits().len()).sum();
+    say(&format!(
+        "{} is in order: {}, {}, {}, at most {} in a month\n",
+        setup.origin,
+        counted(catalog.providers().count() as u64, "provider"),
+        counted(limits as u64, "limit"),
+        counted(catalog.tracked().len() as u64, "tracked resource"),
+        counted(credits_a_month(catalog), "credit"),
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn counted(number: u64, what: &str) -> String {
+    match number {
+        1 => format!("1 {what}"),
+        _ => format!("{number} {what}s"),
+    }
+}
+
+/// Most credits that the tracked resources cost in a month of 31 days, over all
+/// providers: what can share a call at the same pace does.
+fn credits_a_month(catalog: &Catalog) -> u64 {
+    let mut items: BTreeMap<(&ProviderName, &BatchKey, u64), usize> = BTreeMap::new();
+    for tracked in catalog.tracked() {
+        let resource = &tracked.resource;
+        let times = times_a_month(&tracked.tracking.pace);
+        let shared = (&resource.provider, &resource.batch_key, times);
+        *items.entry(shared).or_default() += 1;
+    }
+    items
+        .into_iter()
+        .filter_map(|((provider, batch, times), items)| {
+            let provider = catalog.provider(provider.as_str())?;
+            let most = Pricing::max_items(provider.as_ref(), batch).max(1);
+            let price = |items| Pricing::worst_case(provider.as_ref(), batch, items);
+            let full = u64::from(price(most.min(items))?) * (items / most) as u64;
+            let rest = match items % most {
+                0 => 0,
+                rest => u64::from(price(rest)?),
+            };
+            Some((full + rest).saturating_mul(times))
+        })
+        .sum()
+}
+
+/// How often a pace refreshes in a month of 31 days.
+fn times_a_month(pace: &Pace) -> u64 {
+    match pace {
+        Pace::Every(every) => {
+            let times = MONTH.as_millis().div_ceil(every.as_millis().max(1));
+            u64::try_from(times).unwrap_or(u64::MAX)
+        }
+        Pace::Schedule { expression, zone } => schedule::ticks_in_january(expression, zone),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::config::Source;
+
+    use super::*;
+
+    #[test]
+    fn the_example_costs_what_its_comment_says() {
+        let (catalog, _) = Catalog::load(&Source::default()).unwrap();
+        assert_eq!(credits_a_month(&catalog), 13_392);
+    }
+}

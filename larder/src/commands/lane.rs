@@ -1,0 +1,86 @@
+//! `larder lane`: opens and closes lanes by hand.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Subcommand;
+use shared::model::LaneName;
+use shared::store::Store;
+
+use super::connect::{failure, store};
+use crate::cli::{Failure, Outcome, say};
+
+/// Longest reason, in characters, as over HTTP.
+const LONGEST_REASON: usize = 200;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Let a lane take calls again; it starts slowly
+    Open {
+        /// A provider's name, or local
+        lane: LaneName,
+    },
+    /// Keep a lane from taking calls; those in flight end as they would
+    Close {
+        /// A provider's name, or local
+        lane: LaneName,
+        /// For how long, such as 10m; without it until it is opened
+        #[arg(long = "for", value_parser = humantime::parse_duration)]
+        time: Option<Duration>,
+        /// Why, for whoever looks
+        #[arg(long, default_value = "operator", value_parser = reason)]
+        reason: String,
+    },
+}
+
+fn reason(given: &str) -> Result<String, String> {
+    match given.chars().count() {
+        1..=LONGEST_REASON => Ok(given.to_owned()),
+        _ => Err(format!("it must have 1 to {LONGEST_REASON} characters")),
+    }
+}
+
+/// Runs the action.
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
+    let store = store().await?;
+    match arguments.action {
+        Action::Open { lane } => {
+            let known = store.open_lane(&lane).await;
+            if !known.map_err(|error| failure(&error))? {
+                return Err(unknown(&store, &lane).await);
+            }
+            let announced = store.announce_jobs().await;
+            announced.map_err(|error| failure(&error))?;
+            say(&format!("lane {lane} is open\n"));
+        }
+        Action::Close { lane, time, reason } => {
+            let known = store.close_lane(&lane, &reason, time).await;
+            if !known.map_err(|error| failure(&error))? {
+                return Err(unknown(&store, &lane).await);
+            }
+            let until = match time {
+                Some(time) => format!("for {}", humantime::format_duration(time)),
+                None => format!("until: larder lane open {lane}"),
+            };
+            say(&format!("lane {lane} is closed {until}\n"));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn unknown(store: &Store, lane: &LaneName) -> Failure {
+    let failure = Failure::new(format!("there is no lane {lane}"));
+    match store.queue_state().await {
+        Ok(lanes) => {
+            let lanes: Vec<String> = lanes.into_iter().map(|state| state.lane).collect();
+            failure.with_help(format!("there is: {}", lanes.join(", ")))
+        }
+        Err(_) => failure,
+    }
+}

@@ -1,0 +1,55 @@
+//! What commands print: tables for people, JSON for programs.
+
+use chrono::{DateTime, Utc};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+use serde::Serialize;
+
+use crate::cli::{Failure, say};
+
+/// What every terminal has.
+const WIDTH: u16 = 80;
+
+/// Stands where there is nothing to show.
+pub(super) const NONE: &str = "-";
+
+/// Prints rows under their headings, numbers to the right: those columns are named.
+pub(super) fn print_table<const N: usize>(
+    headings: [&str; N],
+    numbers: &[&str],
+    rows: impl IntoIterator<Item = [String; N]>,
+) {
+    let mut table = Table::new();
+    table
+        .load_style(NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(WIDTH)
+        .set_header(headings)
+        .add_rows(rows);
+    for (index, heading) in headings.iter().enumerate() {
+        if let Some(column) = table.column_mut(index) {
+            column.set_padding((0, 2));
+            if numbers.contains(heading) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+    }
+    say(&format!("{}\n", table.trim_fmt()));
+}
+
+/// Prints one JSON document on a line of its own.
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string(value).map_err(|error| Failure::from(&error))?;
+    say(&format!("{text}\n"));
+    Ok(())
+}
+
+/// A moment as people read it, to the minute.
+pub(super) fn moment(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// The same, or nothing.
+pub(super) fn moment_or_none(at: Option<DateTime<Utc>>) -> String {
+    at.map_or_else(|| NONE.to_owned(), moment)
+}

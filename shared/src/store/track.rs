@@ -1,0 +1,219 @@
+//! Which resources are refreshed ahead of need, and how.
+
+use std::collections::HashMap;
+
+use sqlx::postgres::PgTransaction;
+
+use super::{Store, StoreError, resources, seconds};
+use crate::model::{Pace, ResourceSpec, TrackSpec, Tracking};
+
+impl Store {
+    /// Tracks a resource from now on, as a person asked for it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn track(
+        &self,
+        resource: &ResourceSpec,
+        tracking: &Tracking,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.pool.begin().await?;
+        let spec = TrackSpec {
+            resource: resource.clone(),
+            group: String::new(),
+            tracking: tracking.clone(),
+        };
+        track(&mut tx, &[&spec], "api").await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Stops tracking a resource; its entry stays. Answers whether it was tracked.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn untrack(&self, key: &str) -> Result<bool, StoreError> {
+        let done = sqlx::query!(
+            r#"
+            -- name: untrack
+            update larder.resources
+            set tracked = false, origin = 'read', tracked_group = null, every = null,
+                schedule_id = null, next_refresh_at = null, max_age = null, fresh_for = null, weight = 1
+            where resource_key = $1 and tracked
+            "#,
+            key,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+/// Tracks what the configuration names, and no longer what it does not name any more.
+pub(super) async fn sync(
+    tx: &mut PgTransaction<'_>,
+    tracked: &[TrackSpec],
+) -> Result<(), StoreError> {
+    let mut tracked: Vec<&TrackSpec> = tracked.iter().collect();
+    // Stable, so that of two groups with the same resource the first one has it.
+    tracked.sort_by(|a, b| a.resource.key.cmp(&b.resource.key));
+    tracked.dedup_by(|later, first| later.resource.key == first.resource.key);
+    track(tx, &tracked, "config").await?;
+    let keys: Vec<String> = tracked
+        .iter()
+        .map(|track| track.resource.key.to_string())
+        .collect();
+    sqlx::query!(
+        r#"
+        -- name: untrack_missing
+        with gone as materialized (
+            select resource_key from larder.resources
+            where tracked and origin = 'config' and resource_key <> all($1)
+            order by resource_key
+            for update
+        )
+        update larder.resources
+        set tracked = false, origin = 'read', tracked_group = null, every = null,
+            schedule_id = null, next_refresh_at = null, max_age = null, fresh_for = null, weight = 1
+        where resource_key in (select resource_key from gone)
+        "#,
+        &keys,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Tracks resources in key order. Rows that are as they should be are not written.
+async fn track(
+    tx: &mut PgTransaction<'_>,
+    tracked: &[&TrackSpec],
+    origin: &str,
+) -> Result<(), StoreError> {
+    let specs: Vec<&ResourceSpec> = tracked.iter().map(|track| &track.resource).collect();
+    resources::insert_missing(tx, &specs, origin).await?;
+    let schedules = schedules(tx, tracked).await?;
+    let column = |pick: fn(&TrackSpec) -> Option<f64>| -> Vec<Option<f64>> {
+        tracked.iter().map(|track| pick(track)).collect()
+    };
+    let keys: Vec<String> = specs.iter().map(|spec| spec.key.to_string()).collect();
+    let groups: Vec<String> = tracked.iter().map(|track| track.group.clone()).collect();
+    let every = column(|track| match &track.tracking.pace {
+        Pace::Every(every) => Some(seconds(*every)),
+        Pace::Schedule { .. } => None,
+    });
+    let schedule: Vec<Option<i64>> = tracked
+        .iter()
+        .map(|track| match &track.tracking.pace {
+            Pace::Every(_) => None,
+            Pace::Schedule { expression, zone } => {
+                schedules.get(&(expression.clone(), zone.clone())).copied()
+            }
+        })
+        .collect();
+    let weights: Vec<f64> = tracked.iter().map(|track| track.tracking.weight).collect();
+    sqlx::query!(
+        r#"
+        -- name: track
+        with wanted as (
+            select w.key, nullif(w.tracked_group, '') as tracked_group,
+                   make_interval(secs => w.every) as every, w.schedule_id,
+                   make_interval(secs => w.max_age) as max_age,
+                   make_interval(secs => w.fresh_for) as fresh_for, w.weight
+            from unnest($1::text[], $2::text[], $3::float8[], $4::bigint[], $5::float8[], $6::float8[],
+                        $7::float8[])
+                as w(key, tracked_group, every, schedule_id, max_age, fresh_for, weight)
+        ),
+        changed as materialized (
+            select r.resource_key,
+                   -- A new pace counts from the last answer; a pace that stays keeps its time.
+                   r.tracked and (r.every, r.schedule_id) is not distinct from (w.every, w.schedule_id)
+                       as same_pace
+            from wanted w
+            join larder.resources r on r.resource_key = w.key
+            where (r.tracked, r.origin, r.tracked_group, r.every, r.schedule_id, r.max_age, r.fresh_for,
+                   r.weight)
+                  is distinct from
+                  (true, $8, w.tracked_group, w.every, w.schedule_id, w.max_age, w.fresh_for, w.weight)
+            order by r.resource_key
+            for update of r
+        )
+        update larder.resources r
+        set tracked = true,
+            origin = $8,
+            tracked_group = w.tracked_group,
+            next_refresh_at = case when c.same_pace then r.next_refresh_at
+                                   when w.every is null and r.fetched_at is not null then null
+                                   else coalesce(r.fetched_at + w.every, clock_timestamp()) end,
+            every = w.every,
+            schedule_id = w.schedule_id,
+            max_age = w.max_age,
+            fresh_for = w.fresh_for,
+            weight = w.weight
+        from changed c
+        join wanted w on w.key = c.resource_key
+        where r.resource_key = c.resource_key
+        "#,
+        &keys,
+        &groups,
+        &every as &[Option<f64>],
+        &schedule as &[Option<i64>],
+        &column(|track| track.tracking.max_age.map(seconds)) as &[Option<f64>],
+        &column(|track| track.tracking.fresh_for.map(seconds)) as &[Option<f64>],
+        &weights,
+        origin,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Rows of the schedules that are named; a new one begins now, so that no tick from before
+/// it is made up.
+async fn schedules(
+    tx: &mut PgTransaction<'_>,
+    tracked: &[&TrackSpec],
+) -> Result<HashMap<(String, String), i64>, StoreError> {
+    let mut named: Vec<(String, String)> = tracked
+        .iter()
+        .filter_map(|track| match &track.tracking.pace {
+            Pace::Schedule { expression, zone } => Some((expression.clone(), zone.clone())),
+            Pace::Every(_) => None,
+        })
+        .collect();
+    if named.is_empty() {
+        return Ok(HashMap::new());
+    }
+    named.sort();
+    named.dedup();
+    let (expressions, zones): (Vec<String>, Vec<String>) = named.into_iter().unzip();
+    sqlx::query!(
+        r#"
+        -- name: insert_schedules
+        insert into larder.schedules (expression, zone)
+        select * from unnest($1::text[], $2::text[])
+        on conflict (expression, zone) do nothing
+        "#,
+        &expressions,
+        &zones,
+    )
+    .execute(&mut **tx)
+    .await?;
+    let rows = sqlx::query!(
+        r#"
+        -- name: find_schedules
+        select s.id, s.expression, s.zone from larder.schedules s
+        join unnest($1::text[], $2::text[]) as n(expression, zone) using (expression, zone)
+        "#,
+        &expressions,
+        &zones,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.expression, row.zone), row.id))
+        .collect())
+}
