@@ -38,6 +38,19 @@ const FILTERS: [&str; 5] = [
     "percent_change_24h",
 ];
 
+/// What `aux` is when it is not given: a request that states it gets the same answer
+/// (SDK 5.0.0). Quotes write more.
+const DEFAULT_AUX: [&str; 8] = [
+    "num_market_pairs",
+    "cmc_rank",
+    "date_added",
+    "tags",
+    "platform",
+    "max_supply",
+    "circulating_supply",
+    "total_supply",
+];
+
 const PARAMETERS: &[&str] = &[
     "start",
     "limit",
@@ -90,11 +103,12 @@ pub(super) fn prepare<'m>(
     let limit = query.number("limit", 1..=5_000_usize)?.unwrap_or(100);
     let converts = Converts::read(query, &market)?;
     let aux = query.aux(coin_object::AUX)?;
+    let aux = aux.unwrap_or_else(|| DEFAULT_AUX.map(str::to_owned).to_vec());
     let coins = ordered(query, &market, &converts)?;
     let page: Vec<&Coin> = coins.into_iter().skip(start - 1).take(limit).collect();
 
     let credits = batch_credits(page.len(), version.per_credit) + converts.extra_credits();
-    let writer = Writer::new(market, converts, version.shape, aux);
+    let writer = Writer::new(market, converts, version.shape, Some(aux));
     Ok(Prepared::new(credits, Vec::new(), move || {
         let data: Value = page.iter().map(|coin| writer.coin(coin)).collect();
         data.to_string()

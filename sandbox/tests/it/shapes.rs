@@ -102,7 +102,8 @@ shape!(
 );
 shape!(
     v3_listings_are_written_like_v3_quotes,
-    "/v3/cryptocurrency/listings/latest?limit=50",
+    "/v3/cryptocurrency/listings/latest?limit=50&aux=num_market_pairs,cmc_rank,date_added,tags,\
+     platform,max_supply,circulating_supply,total_supply,is_active,is_fiat",
     "v3_cryptocurrency_quotes_latest.2026-09-24.json"
 );
 shape!(
