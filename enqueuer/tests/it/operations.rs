@@ -70,7 +70,7 @@ async fn a_resource_is_tracked_and_untracked_in_either_spelling(pool: sqlx::PgPo
         let tracked = body(put.send().await?, 200).await;
         assert_eq!(
             tracked,
-            json!({"resource": KEY, "tracked": true, "every_secs": 90.0})
+            json!({"resource": KEY, "tracked": true, "every_secs": 90.0, "schedule": null})
         );
         let listed = server.shown("/api/resources?tracked=true&limit=500").await;
         let listed = listed["resources"].as_array().unwrap();

@@ -19,6 +19,13 @@ pub(super) fn resolve(
         let path = format!("track[{index}]");
         let mut resources = keys(group, &path, providers, problems);
         resources.extend(question(group, &path, providers, problems));
+        if group.first.is_some() && !problems.has(&format!("{path}.first")) {
+            problems.refuse(
+                &format!("{path}.first"),
+                "must be left out, and the items be named",
+                "this release follows no list whose items change",
+            );
+        }
         let Some(pace) = pace(group) else {
             // A group with neither has been reported already.
             continue;
