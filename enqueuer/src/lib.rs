@@ -21,6 +21,7 @@
 
 mod address;
 mod app;
+mod clock;
 mod delay;
 mod door;
 mod error;

@@ -12,10 +12,11 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use chrono::Utc;
 use serde::Serialize;
 use shared::provider::Provider;
 use shared::store::StoreError;
+
+use crate::clock;
 
 pub(crate) use kind::Kind;
 
@@ -115,7 +116,7 @@ impl IntoResponse for Problem {
         };
         let mut response = match (self.provider, serde_json::to_value(&body)) {
             (Some(provider), Ok(mut document)) => {
-                provider.put_error(&mut document, status.as_u16(), &body.detail, Utc::now());
+                provider.put_error(&mut document, status.as_u16(), &body.detail, clock::shown());
                 (status, Json(document)).into_response()
             }
             _ => (status, Json(body)).into_response(),
