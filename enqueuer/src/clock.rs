@@ -1,12 +1,15 @@
-//! The time that an answer of our own shows.
+//! The time of day, for showing it.
+//!
+//! Nothing is decided by it: what is due, fresh or over is the database's to say. An
+//! answer in a provider's own form carries the time at which it was written, and an
+//! error must carry one also while the database is away.
 
 use chrono::{DateTime, Utc};
 
-/// Now, by this process's clock. Providers state when they wrote a body, so bodies that
-/// are made here state it too; nothing is decided by it.
+/// Now, by the clock of this machine.
 #[expect(
     clippy::disallowed_methods,
-    reason = "it is shown, and the database may be away when an error is"
+    reason = "shown to people and programs, never compared with anything"
 )]
 pub(crate) fn shown() -> DateTime<Utc> {
     Utc::now()

@@ -16,8 +16,6 @@ use serde::Serialize;
 use shared::provider::Provider;
 use shared::store::StoreError;
 
-use crate::clock;
-
 pub(crate) use kind::Kind;
 
 /// An answer that says why there is none.
@@ -116,7 +114,12 @@ impl IntoResponse for Problem {
         };
         let mut response = match (self.provider, serde_json::to_value(&body)) {
             (Some(provider), Ok(mut document)) => {
-                provider.put_error(&mut document, status.as_u16(), &body.detail, clock::shown());
+                provider.put_error(
+                    &mut document,
+                    status.as_u16(),
+                    &body.detail,
+                    crate::clock::shown(),
+                );
                 (status, Json(document)).into_response()
             }
             _ => (status, Json(body)).into_response(),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::budget::Pricing;
 use crate::config::{Config, ConfigErrors, Loaded, Problems, Source, load_with};
+use crate::model::kind::{self, WebhookArgs};
 use crate::model::{BatchKey, EndpointName, ProviderName, ResourceSpec, TrackSpec};
 use crate::provider::{Provider, RequestError};
 
@@ -88,6 +89,32 @@ impl Catalog {
     /// Every resource that the configuration tracks.
     pub fn tracked(&self) -> &[TrackSpec] {
         &self.tracked
+    }
+
+    /// Checks that a handler of `kind` could run with `args`: that they are of its type,
+    /// and that what they name stands in the configuration.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with them, in words.
+    pub fn check_args(&self, kind: &str, args: &serde_json::Value) -> Result<(), String> {
+        kind::check_args(kind, args)?;
+        if kind != kind::WEBHOOK {
+            return Ok(());
+        }
+        let WebhookArgs { target, .. } = kind::parse(args)?;
+        let webhooks = &self.config.webhooks;
+        if webhooks.contains_key(&target) {
+            return Ok(());
+        }
+        let known: Vec<&str> = webhooks.keys().map(|name| name.as_str()).collect();
+        Err(match known.as_slice() {
+            [] => format!("target: there is no webhook {target}; the configuration has none"),
+            _ => format!(
+                "target: there is no webhook {target}; there is: {}",
+                known.join(", ")
+            ),
+        })
     }
 
     /// The one resource that a key names, in any spelling.

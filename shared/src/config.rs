@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::ProviderName;
+use crate::model::{ProviderName, WebhookName};
 
 mod budget;
 mod cache;
@@ -40,6 +40,7 @@ mod strict;
 mod track;
 mod tree;
 mod typed;
+mod webhook;
 mod wording;
 mod worker;
 
@@ -55,6 +56,7 @@ pub use queue::{QueueConfig, RetryConfig};
 pub use schema::schema;
 pub use secrets::{Secrets, without_password};
 pub use track::{GroupName, ParameterValue, Scalar, TrackGroup};
+pub use webhook::WebhookTarget;
 pub use worker::WorkerConfig;
 
 /// The shipped `larder.toml`, which stands in when there is no file.
@@ -73,6 +75,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The APIs, by name.
     pub providers: BTreeMap<ProviderName, ProviderSection>,
+    /// Whom jobs of the kind `webhook` can tell what changed, by name.
+    pub webhooks: BTreeMap<WebhookName, WebhookTarget>,
     /// What is refreshed ahead of need.
     pub track: Vec<TrackGroup>,
 }

@@ -9,5 +9,5 @@ mod name;
 mod resource;
 
 pub use job::{JobId, JobStatus, Priority};
-pub use name::{BadName, EndpointName, LaneName, ProviderName};
+pub use name::{BadName, EndpointName, LaneName, ProviderName, WebhookName};
 pub use resource::{BatchKey, Pace, ResourceKey, ResourceSpec, TrackSpec, Tracking};

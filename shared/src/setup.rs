@@ -1,6 +1,7 @@
 //! How a process finds out what to do: environment, configuration, secrets.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use crate::catalog::Catalog;
 use crate::config::{ConfigErrors, Secrets, Source, environment};
 
 /// All that a process of Larder reads before it starts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Setup {
     /// What the configuration comes to.
     pub catalog: Arc<Catalog>,
@@ -18,6 +19,17 @@ pub struct Setup {
     pub environment: BTreeMap<String, String>,
     /// The file that the configuration came from, or that it is the example.
     pub origin: String,
+}
+
+/// Shows nothing of the environment, which holds every secret.
+impl fmt::Debug for Setup {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Setup")
+            .field("catalog", &self.catalog)
+            .field("secrets", &self.secrets)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Setup {
@@ -48,7 +60,7 @@ impl Setup {
         };
         let loaded = Catalog::load(&source);
         let variables: Vec<String> = match &loaded {
-            Ok((catalog, _)) => key_variables(catalog),
+            Ok((catalog, _)) => variables(catalog),
             Err(_) => Vec::new(),
         };
         let secrets = Secrets::read(&environment, variables.iter().map(String::as_str));
@@ -65,10 +77,13 @@ impl Setup {
     }
 }
 
-/// The variables that providers name for their keys.
-fn key_variables(catalog: &Catalog) -> Vec<String> {
-    let providers = catalog.config().providers.values();
-    providers
-        .filter_map(|section| section.provider.key_env.clone())
+/// The variables that the configuration names: for providers' keys, and for what signs
+/// webhooks.
+fn variables(catalog: &Catalog) -> Vec<String> {
+    let config = catalog.config();
+    let keys = config.providers.values();
+    let keys = keys.filter_map(|section| section.provider.key_env.clone());
+    let signing = config.webhooks.values();
+    keys.chain(signing.map(|target| target.secret_env.clone()))
         .collect()
 }

@@ -39,6 +39,10 @@ pub(crate) enum CallError {
     #[error("cannot connect")]
     Connect(#[source] reqwest::Error),
 
+    /// The configuration has no such request any more.
+    #[error("not sent: the configuration does not know this request")]
+    Unaskable,
+
     /// The request could not even be built.
     #[error("cannot build the request")]
     Build(#[source] reqwest::Error),
@@ -62,7 +66,7 @@ impl CallError {
         match self {
             Self::TooLate | Self::Stopped => "not_sent",
             Self::Connect(_) => "connect",
-            Self::Build(_) => "bad_request",
+            Self::Unaskable | Self::Build(_) => "bad_request",
             Self::Timeout => "timeout",
             Self::Broken(_) => "broken",
             Self::TooLarge { .. } => "too_large",
@@ -73,7 +77,7 @@ impl CallError {
     pub(crate) fn was_not_sent(&self) -> bool {
         matches!(
             self,
-            Self::TooLate | Self::Stopped | Self::Connect(_) | Self::Build(_)
+            Self::TooLate | Self::Stopped | Self::Unaskable | Self::Connect(_) | Self::Build(_)
         )
     }
 
@@ -125,6 +129,7 @@ pub(crate) struct Limits {
 pub(crate) struct Client {
     http: reqwest::Client,
     base: Url,
+    key: Option<SecretString>,
     /// The key, and the query parameter that it goes into.
     query_key: Option<(String, SecretString)>,
     limits: Limits,
@@ -184,6 +189,7 @@ impl Client {
         Ok(Self {
             http,
             base,
+            key: key.cloned(),
             query_key,
             limits,
         })
@@ -239,10 +245,30 @@ impl Client {
         Ok(Reply {
             status: reply.status().as_u16(),
             headers,
-            body,
+            body: self.without_key(body),
         })
     }
+
+    /// The body without our key, should the provider repeat what it was sent: its words
+    /// stand in errors and logs, and its answers in the cache.
+    fn without_key(&self, body: Vec<u8>) -> Vec<u8> {
+        let Some(key) = self.key.as_ref().map(ExposeSecret::expose_secret) else {
+            return body;
+        };
+        // A shorter one would be found where it is not meant.
+        if key.len() < SHORTEST_SECRET {
+            return body;
+        }
+        match std::str::from_utf8(&body) {
+            Ok(text) if text.contains(key) => text.replace(key, "[key]").into_bytes(),
+            // What is not UTF-8 is no answer, and nothing of it is kept.
+            _ => body,
+        }
+    }
 }
+
+/// Fewest bytes of a key that is looked for in answers.
+const SHORTEST_SECRET: usize = 8;
 
 /// What a failed request proves: only that a connection was never made, proves anything.
 fn classify(error: reqwest::Error) -> CallError {

@@ -42,8 +42,8 @@ pub async fn run(setup: Setup, once: bool) -> anyhow::Result<()> {
             if signals > 1 {
                 std::process::exit(130);
             }
-            tracing::info!("stopping; once more to stop at once");
             signalled.cancel();
+            tracing::info!("stopping; once more to stop at once");
         }
     });
     let url = setup

@@ -20,6 +20,8 @@ use crate::upkeep::Upkeep;
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     pub(crate) store: Store,
+    /// The kinds of jobs that this process runs.
+    pub(crate) kinds: Vec<String>,
     pub(crate) wake: Wake,
     /// Each lane's name, and how to wake who claims in it.
     pub(crate) lanes: HashMap<String, Arc<Notify>>,
@@ -43,7 +45,7 @@ impl Dispatcher {
                 () = self.stop.cancelled() => return,
             }
             metrics::listener(self.wake.is_listening());
-            match self.store.look().await {
+            match self.store.look(&self.kinds).await {
                 Ok(look) => {
                     if failures > 0 {
                         tracing::info!("the database is back");

@@ -38,7 +38,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{CallError, Client, Reply};
 use crate::clock::Moment;
-use crate::in_flight::InFlight;
+use crate::in_flight::{Hold, InFlight};
 use crate::verdict::{self, Verdict};
 
 /// Calls one provider for admitted batches.
@@ -58,14 +58,15 @@ pub(crate) struct Executor {
     pub(crate) wake: Wake,
     /// Calls that are not sent yet are not sent any more.
     pub(crate) stop: CancellationToken,
+    /// What cannot be recorded by now is left to lapse.
+    pub(crate) give_up: CancellationToken,
 }
 
 impl Executor {
     /// Sends an admitted call, unless `send_by` has passed, and records what came of it.
-    pub(crate) async fn run(&self, call: AdmittedCall, send_by: Moment) {
-        let lost = self.in_flight.hold(call.lease_token, 1);
+    pub(crate) async fn run(&self, call: AdmittedCall, send_by: Moment, hold: Hold) {
         let started = Instant::now();
-        let replied = self.call(&call, send_by, &lost).await;
+        let replied = self.call(&call, send_by, &hold.lost).await;
         let took = started.elapsed();
         let (status, verdict) = match replied {
             Ok(reply) => {
@@ -86,7 +87,7 @@ impl Executor {
             Err(error) => (None, verdict::of_error(&call, &error, &self.retry)),
         };
         let recorded = self.record(&call, status, took, verdict).await;
-        self.in_flight.release(call.lease_token, 1);
+        drop(hold);
         if let Some(recorded) = recorded {
             self.announce(&recorded);
         }
@@ -104,7 +105,7 @@ impl Executor {
             .map_err(|error| {
                 // Admission priced this batch with the same configuration.
                 tracing::error!(call = %call.id, %error, "an admitted batch cannot be asked for");
-                CallError::Stopped
+                CallError::Unaskable
             })?;
         if lost.is_cancelled() {
             return Err(CallError::TooLate);
@@ -113,7 +114,8 @@ impl Executor {
     }
 
     /// Records until the database has it: an answer that was paid for is not dropped
-    /// because the database is away for a moment.
+    /// because the database is away for a moment. Only a worker that has waited long enough
+    /// to stop leaves it, and then it lapses as spent.
     async fn record(
         &self,
         call: &AdmittedCall,
@@ -133,7 +135,13 @@ impl Executor {
                 Err(error) if error.is_transient() => {
                     attempt += 1;
                     tracing::warn!(call = %call.id, attempt, error = %error.chain(), "cannot record yet");
-                    tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)) => {}
+                        () = self.give_up.cancelled() => {
+                            tracing::error!(call = %call.id, "stopped before the database came back; the call will lapse as spent");
+                            return None;
+                        }
+                    }
                 }
                 Err(error) if record.entries.is_empty() && record.outcome == "cannot_store" => {
                     tracing::error!(call = %call.id, error = %error.chain(), "cannot record; the call will lapse as spent");
@@ -262,3 +270,6 @@ fn header<'a>(reply: &'a Reply, name: &str) -> Option<&'a str> {
         .find(|(known, _)| known.eq_ignore_ascii_case(name))
         .map(|(_, value)| value.as_str())
 }
+
+#[cfg(test)]
+mod tests;

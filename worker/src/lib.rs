@@ -30,6 +30,6 @@ mod pump;
 mod upkeep;
 mod verdict;
 
-pub use handlers::{Handler, HandlerContext, Handlers};
+pub use handlers::{Handler, HandlerContext, Handlers, Outcome};
 pub use http::{RenderMetrics, serve};
 pub use process::{Worker, WorkerError, WorkerOptions};

@@ -4,11 +4,11 @@
 //! at once on two connections, and never in one statement, which deadlocks. A slot stays
 //! taken until the outcome is committed: that is the back-pressure.
 
-use std::panic::AssertUnwindSafe;
+mod run;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
 use shared::metrics;
 use shared::retry::RetryPolicy;
 use shared::store::{ClaimedJob, JobEnd, JobOutcome, Store, Wake};
@@ -16,8 +16,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::handlers::{HandlerContext, Handlers};
 use crate::in_flight::InFlight;
+
+pub(crate) use run::Runner;
 
 /// Most jobs in one claim, and most outcomes in one record: larger ones gain little.
 const BATCH: usize = 500;
@@ -27,7 +28,7 @@ const BATCH: usize = 500;
 pub(crate) struct Local {
     pub(crate) store: Store,
     pub(crate) vital: Store,
-    pub(crate) handlers: Handlers,
+    pub(crate) runner: Arc<Runner>,
     pub(crate) worker: String,
     pub(crate) lease: Duration,
     pub(crate) slots: Arc<Semaphore>,
@@ -47,8 +48,13 @@ impl Local {
     /// Runs jobs until stopped, and then until the last outcome is recorded.
     pub(crate) async fn run(self) {
         let (ended, outcomes) = mpsc::channel(BATCH * 2);
-        let flusher = tokio::spawn(flush(self.vital.clone(), self.in_flight.clone(), outcomes));
-        let kinds = self.handlers.kinds();
+        let flusher = tokio::spawn(flush(
+            self.vital.clone(),
+            self.in_flight.clone(),
+            outcomes,
+            self.give_up.clone(),
+        ));
+        let kinds = self.runner.handlers.kinds();
         let mut claimer = self.store.claimer(&self.worker, kinds, self.lease);
         loop {
             tokio::select! {
@@ -59,6 +65,7 @@ impl Local {
                 let Some(slots) = self.free_slots().await else {
                     break;
                 };
+                let _claim = self.in_flight.claim();
                 match claimer.claim(slots.len()).await {
                     Ok(claim) => {
                         self.start(claim.jobs, slots, &ended);
@@ -108,24 +115,17 @@ impl Local {
         };
         let lost = self.in_flight.hold(token, jobs.len());
         for job in jobs {
-            let (Some(slot), Some(handler)) = (slots.pop(), self.handlers.get(&job.kind)) else {
+            let Some(slot) = slots.pop() else {
+                // Never: as many are claimed as there are slots.
+                self.in_flight.release(token, 1);
                 continue;
             };
             let (id, lease_token) = (job.id, job.lease_token);
-            let context = HandlerContext {
-                lost: lost.child_token(),
-            };
+            let (runner, lost) = (Arc::clone(&self.runner), lost.child_token());
             let (ended, give_up) = (ended.clone(), self.give_up.clone());
             self.running.spawn(async move {
                 let started = Instant::now();
-                let run = AssertUnwindSafe(handler.run(job, context.clone())).catch_unwind();
-                let end = tokio::select! {
-                    end = run => end.unwrap_or_else(|panic| panicked(panic.as_ref())),
-                    () = give_up.cancelled() => {
-                        context.lost.cancel();
-                        JobEnd::Release
-                    }
-                };
+                let end = runner.run(job, lost, &give_up).await;
                 metrics::job_run("local", started - claimed, started.elapsed());
                 let outcome = JobOutcome {
                     id,
@@ -139,23 +139,14 @@ impl Local {
     }
 }
 
-/// What a panic of a handler means for its job.
-fn panicked(panic: &(dyn std::any::Any + Send)) -> JobEnd {
-    let message = panic
-        .downcast_ref::<&str>()
-        .map(ToString::to_string)
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".to_owned());
-    tracing::error!(%message, "a handler panicked");
-    JobEnd::Retry {
-        after: RetryPolicy::DATABASE.max,
-        error: format!("panic: {message}"),
-    }
-}
-
 /// Records outcomes as they come: everything that ended while the last record went on
 /// goes into the next one.
-async fn flush(store: Store, in_flight: Arc<InFlight>, mut outcomes: mpsc::Receiver<Ended>) {
+async fn flush(
+    store: Store,
+    in_flight: Arc<InFlight>,
+    mut outcomes: mpsc::Receiver<Ended>,
+    give_up: CancellationToken,
+) {
     let mut batch: Vec<Ended> = Vec::with_capacity(BATCH);
     while outcomes.recv_many(&mut batch, BATCH).await > 0 {
         let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
@@ -169,7 +160,13 @@ async fn flush(store: Store, in_flight: Arc<InFlight>, mut outcomes: mpsc::Recei
                 Err(error) if error.is_transient() => {
                     attempt += 1;
                     tracing::warn!(attempt, error = %error.chain(), "cannot record outcomes yet");
-                    tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)) => {}
+                        () = give_up.cancelled() => {
+                            tracing::error!("stopped before the database came back; the jobs will be rescued");
+                            break;
+                        }
+                    }
                 }
                 Err(error) => {
                     tracing::error!(error = %error.chain(), "cannot record outcomes; the jobs will be rescued");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::catalog::Catalog;
-use shared::config::Secrets;
+use shared::config::{Config, Secrets};
 use shared::model::ProviderName;
 use shared::retry::RetryPolicy;
 use shared::store::{Listener, Notifier, Retention, Store, StoreError, Wake};
@@ -17,10 +17,10 @@ use uuid::Uuid;
 use crate::client::{Client, ClientError, Limits};
 use crate::dispatcher::Dispatcher;
 use crate::executor::Executor;
-use crate::handlers::Handlers;
+use crate::handlers::{Handlers, Services, ServicesError};
 use crate::heartbeat;
 use crate::in_flight::InFlight;
-use crate::local::Local;
+use crate::local::{Local, Runner};
 use crate::pump::Pump;
 use crate::upkeep::Upkeep;
 
@@ -32,7 +32,7 @@ const VITAL_CONNECTIONS: u32 = 3;
 pub struct WorkerOptions {
     /// What the configuration comes to.
     pub catalog: Arc<Catalog>,
-    /// Keys of providers.
+    /// Keys of providers, and what signs webhooks.
     pub secrets: Secrets,
     /// Where Postgres is.
     pub database_url: String,
@@ -51,6 +51,9 @@ pub enum WorkerError {
     /// A provider cannot be called.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// Handlers cannot be given what they need.
+    #[error(transparent)]
+    Services(#[from] ServicesError),
 }
 
 /// A worker that is running.
@@ -59,14 +62,18 @@ pub struct Worker {
     store: Store,
     name: String,
     grace: Duration,
+    /// The kinds of jobs that it runs.
+    kinds: Vec<String>,
     in_flight: Arc<InFlight>,
     calls: TaskTracker,
     parts: TaskTracker,
     /// Stops claiming.
     stop: CancellationToken,
+    /// What goes on until the last call is recorded.
+    upkeep: TaskTracker,
     /// Stops what must go on until the last call is recorded.
     end: CancellationToken,
-    /// Tells handlers that their time is up.
+    /// Tells handlers, and what waits for the database, that their time is up.
     give_up: CancellationToken,
 }
 
@@ -75,11 +82,12 @@ impl Worker {
     ///
     /// # Errors
     ///
-    /// [`WorkerError`] for a URL or a provider that can never be used.
+    /// [`WorkerError`] for a URL, a provider or a webhook that can never be used.
     pub fn start(options: WorkerOptions) -> Result<Self, WorkerError> {
         let config = &options.catalog.config().worker;
         let store = Store::connect_lazy(&options.database_url, config.database_connections)?;
         let vital = Store::connect_lazy(&options.database_url, VITAL_CONNECTIONS)?;
+        let services = Services::new(store.clone(), options.catalog.config(), &options.secrets)?;
         let name = format!("worker-{}", Uuid::new_v4().simple());
         let (stop, end, give_up) = (
             CancellationToken::new(),
@@ -108,9 +116,11 @@ impl Worker {
             store: store.clone(),
             name: name.clone(),
             grace: config.shutdown_grace,
+            kinds: options.handlers.kinds(),
             in_flight: Arc::new(InFlight::default()),
             calls: TaskTracker::new(),
             parts: TaskTracker::new(),
+            upkeep: TaskTracker::new(),
             stop,
             end,
             give_up,
@@ -140,7 +150,12 @@ impl Worker {
         let local = Local {
             store: store.clone(),
             vital: vital.clone(),
-            handlers: options.handlers.clone(),
+            runner: Arc::new(Runner {
+                handlers: options.handlers.clone(),
+                services: Arc::new(services),
+                deadline: config.handler_timeout,
+                retry: retry_policy(options.catalog.config()),
+            }),
             worker: name.clone(),
             lease: config.lease,
             slots: Arc::new(Semaphore::new(config.local_concurrency as usize)),
@@ -154,6 +169,7 @@ impl Worker {
         worker.parts.spawn(local.run());
         let dispatcher = Dispatcher {
             store,
+            kinds: worker.kinds.clone(),
             wake,
             lanes,
             upkeep: Arc::clone(&upkeep),
@@ -161,8 +177,8 @@ impl Worker {
             stop: worker.stop.clone(),
         };
         worker.parts.spawn(dispatcher.run());
-        tokio::spawn(upkeep.run(worker.end.clone()));
-        tokio::spawn(heartbeat::run(
+        worker.upkeep.spawn(upkeep.run(worker.end.clone()));
+        worker.upkeep.spawn(heartbeat::run(
             vital,
             Arc::clone(&worker.in_flight),
             config.lease,
@@ -203,12 +219,7 @@ impl Worker {
             store: vital.clone(),
             provider: Arc::clone(provider),
             client: Client::new(name.as_str(), section, key, limits)?,
-            retry: RetryPolicy {
-                initial: config.queue.retry.initial,
-                max: config.queue.retry.max,
-                multiplier: config.queue.retry.multiplier,
-                jitter: config.queue.retry.jitter,
-            },
+            retry: retry_policy(config),
             fresh_for: section.cache.fresh_for,
             negative_ttl: section.cache.negative_ttl,
             max_retry_after: section.budget.max_retry_after,
@@ -216,6 +227,7 @@ impl Worker {
             notifier: notifier.clone(),
             wake: wake.clone(),
             stop: self.stop.clone(),
+            give_up: self.give_up.clone(),
         })
     }
 
@@ -236,12 +248,14 @@ impl Worker {
     /// Whatever keeps it from looking.
     pub async fn run_until_idle(&self) -> Result<(), StoreError> {
         loop {
-            let look = self.store.look().await?;
+            // What is claimed between these would be neither due nor held in the rows seen.
+            let quiet = self.in_flight.quiet_since();
+            let look = self.store.look(&self.kinds).await?;
             let due = look
                 .lanes
                 .iter()
                 .any(|lane| lane.wait == Some(Duration::ZERO));
-            if !due && self.in_flight.is_empty() {
+            if !due && quiet.is_some() && quiet == self.in_flight.quiet_since() {
                 return Ok(());
             }
             self.in_flight.empty().await;
@@ -265,10 +279,24 @@ impl Worker {
         // A call ends by itself: at the latest at its own deadline.
         self.calls.wait().await;
         alarm.abort();
+        self.end.cancel();
+        self.upkeep.close();
+        // Otherwise it could say that this worker lives, after it has signed off.
+        self.upkeep.wait().await;
         if let Err(error) = self.store.worker_gone(&self.name).await {
             tracing::debug!(error = %error.chain(), "could not sign off");
         }
-        self.end.cancel();
         tracing::info!(worker = %self.name, "worker stopped");
+    }
+}
+
+/// How jobs that failed wait for their next attempt.
+fn retry_policy(config: &Config) -> RetryPolicy {
+    let retry = &config.queue.retry;
+    RetryPolicy {
+        initial: retry.initial,
+        max: retry.max,
+        multiplier: retry.multiplier,
+        jitter: retry.jitter,
     }
 }

@@ -34,8 +34,11 @@ pub(crate) struct Pump {
     pub(crate) stop: CancellationToken,
 }
 
-/// How much of the lease is left at the latest moment at which a call is sent.
-const MARGIN: Duration = Duration::from_secs(2);
+/// How long after an admission a call may still be sent: what is left of the lease covers
+/// the time until the request is on the wire.
+fn sendable(lease: Duration) -> Duration {
+    lease - (lease / 4).min(Duration::from_secs(2))
+}
 
 impl Pump {
     /// Admits and sends whenever there is due work, until stopped.
@@ -75,7 +78,8 @@ impl Pump {
     /// Admits calls for the slots and starts them; answers whether more may be due.
     async fn admit(&self, mut slots: Vec<OwnedSemaphorePermit>, by_age: bool) -> bool {
         // From before the statement is issued: the lease in the database starts later.
-        let send_by = Moment::now().after(self.lease.saturating_sub(MARGIN));
+        let send_by = Moment::now().after(sendable(self.lease));
+        let claim = self.executor.in_flight.claim();
         let request = AdmitRequest {
             provider: &self.provider,
             worker: &self.worker,
@@ -103,11 +107,25 @@ impl Pump {
         let more = !admission.busy && (!admission.calls.is_empty() || admission.ended > 0);
         for call in admission.calls {
             let (executor, slot) = (Arc::clone(&self.executor), slots.pop());
+            let hold = executor.in_flight.hold_call(call.lease_token);
             self.calls.spawn(async move {
-                executor.run(call, send_by).await;
+                executor.run(call, send_by, hold).await;
                 drop(slot);
             });
         }
+        drop(claim);
         more
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shortest_lease_leaves_time_to_send_and_a_margin() {
+        let secs = |secs| sendable(Duration::from_secs(secs)).as_secs_f64();
+        assert_eq!(secs(2), 1.5);
+        assert_eq!(secs(30), 28.0);
     }
 }

@@ -8,7 +8,8 @@
 //! | an error that may pass       | as reported  | try again later                 |                 |
 //! | an error that stays          | as reported  | fail                            |                 |
 //! | no answer                    | as reserved  | try again later                 |                 |
-//! | never sent                   | nothing      | wait again, no attempt is used  |                 |
+//! | no connection                | nothing      | try again later                 |                 |
+//! | never handed to the client   | nothing      | wait again, no attempt is used  |                 |
 
 use std::time::Duration;
 
@@ -108,6 +109,9 @@ pub(crate) fn of_error(call: &AdmittedCall, error: &CallError, retry: &RetryPoli
             resource_key: job.resource_key.clone(),
             verdict: match error {
                 CallError::TooLate | CallError::Stopped => JobVerdict::Release,
+                CallError::Unaskable => JobVerdict::Fail {
+                    error: words.clone(),
+                },
                 _ => later(job, retry, None, &words),
             },
         })

@@ -109,14 +109,20 @@ fn request(job: Value, catalog: &Catalog) -> Result<JobRequest, Problem> {
     };
     match request.kind.as_str() {
         kind::REFRESH => refresh(request, job.resource, job.args, catalog),
-        kind if kind::HANDLED.contains(&kind) => handled(request, job.resource, job.args),
+        kind if kind::HANDLED.iter().any(|handled| handled.name == kind) => {
+            handled(request, job.resource, job.args, catalog)
+        }
         other => Err(Problem::new(
             Kind::UnknownJob,
             format!(
                 "{:?} is not a kind; there is: {}, {}",
                 cut(other),
                 kind::REFRESH,
-                kind::HANDLED.join(", ")
+                kind::HANDLED
+                    .iter()
+                    .map(|handled| handled.name)
+                    .collect::<Vec<_>>()
+                    .join(", ")
             ),
         )),
     }
@@ -150,18 +156,18 @@ fn refresh(
     })
 }
 
-/// A handler's job may have args, which Postgres must be able to keep.
+/// A handler's job may have args: of the handler's type, and such that Postgres can keep
+/// them.
 fn handled(
     request: JobRequest,
     resource: Option<String>,
     args: Option<Value>,
+    catalog: &Catalog,
 ) -> Result<JobRequest, Problem> {
     if resource.is_some() {
         return Err(invalid("resource: only a refresh takes one"));
     }
-    let Some(args) = args else {
-        return Ok(request);
-    };
+    let args = args.unwrap_or_else(|| request.args.clone());
     if !args.is_object() {
         return Err(invalid("args: it must be an object"));
     }
@@ -175,6 +181,9 @@ fn handled(
             "args: it holds a NUL character, which Postgres cannot keep",
         ));
     }
+    catalog
+        .check_args(&request.kind, &args)
+        .map_err(|wrong| invalid(&format!("args: {}", cut(&wrong))))?;
     Ok(JobRequest { args, ..request })
 }
 

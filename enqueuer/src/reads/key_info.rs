@@ -13,7 +13,6 @@ use shared::store::LimitState;
 use super::access::Access;
 use super::headers;
 use crate::app::App;
-use crate::clock;
 use crate::problem::{Kind, Problem};
 
 /// Answers an endpoint that tells of the key itself.
@@ -47,7 +46,7 @@ pub(super) async fn answer(
         .flat_map(|lane| lane.limits.iter().map(reading))
         .collect();
     let today = app.store.credits_today(provider.name().as_str()).await?;
-    let body = provider.usage_body(&readings, today, clock::shown());
+    let body = provider.usage_body(&readings, today, crate::clock::shown());
     let mut response = body.unwrap_or_default().into_response();
     let headers = response.headers_mut();
     headers::sealed(headers);

@@ -12,6 +12,7 @@ mod bad_jobs;
 mod binary;
 mod harness;
 mod health;
+mod job_args;
 mod jobs;
 mod operations;
 mod process_pending;

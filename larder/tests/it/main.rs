@@ -6,5 +6,7 @@
     reason = "a test that cannot go on fails; clippy allows it in test functions only"
 )]
 
+mod bench;
+mod commands;
 mod private_postgres;
 mod runs;

@@ -117,6 +117,13 @@ impl Place {
         command
     }
 
+    /// `larder` with these arguments, without a `DATABASE_URL`.
+    pub(crate) fn itself(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(self.root.path().join("larder"));
+        command.args(arguments).env_remove("DATABASE_URL");
+        command
+    }
+
     /// Runs one SQL script and returns what it prints.
     pub(crate) fn sql(&self, script: &str) -> String {
         let output = self.try_sql(script);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     DatabaseConfig, EnqueuerConfig, ProviderBudget, ProviderCache, QueueConfig, TrackGroup,
-    WorkerConfig,
+    WebhookTarget, WorkerConfig,
 };
 
 /// The file as a whole. It is never made: only its schema is.
@@ -19,6 +19,8 @@ struct File {
     database: Option<DatabaseConfig>,
     /// What is known of each provider. Names: `[a-z][a-z0-9_]*`.
     providers: Option<std::collections::BTreeMap<String, Provider>>,
+    /// Addresses that are told what changed. Names: `[a-z][a-z0-9_]*`.
+    webhooks: Option<std::collections::BTreeMap<String, WebhookTarget>>,
     track: Option<Vec<TrackGroup>>,
 }
 

@@ -35,11 +35,12 @@ pub struct Secrets {
     pub jobs_api: Vec<SecretString>,
     /// `READ_API_SECRET`: what readers must send, if anything.
     pub read_api: Option<SecretString>,
-    provider_keys: BTreeMap<String, SecretString>,
+    named: BTreeMap<String, SecretString>,
 }
 
 impl Secrets {
-    /// Reads every secret; `key_variables` are the variables that providers name.
+    /// Reads every secret; `variables` are those that the configuration names, for
+    /// providers' keys and for what signs webhooks.
     ///
     /// A variable that is empty counts as not set, since that is how Compose
     /// hands on what it has not got.
@@ -52,7 +53,7 @@ impl Secrets {
     /// is no error here: `larder up` needs none. See [`Secrets::require`].
     pub fn read<'a>(
         environment: &BTreeMap<String, String>,
-        key_variables: impl IntoIterator<Item = &'a str>,
+        variables: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, ConfigErrors> {
         let mut problems = Problems::default();
         let mut secrets = Self {
@@ -60,17 +61,17 @@ impl Secrets {
             database_listen_url: secret(environment, "DATABASE_LISTEN_URL", &mut problems),
             jobs_api: Vec::new(),
             read_api: secret(environment, "READ_API_SECRET", &mut problems),
-            provider_keys: BTreeMap::new(),
+            named: BTreeMap::new(),
         };
         for name in ["JOBS_API_SECRET", "CRON_SECRET"] {
             if let Some(list) = secret(environment, name, &mut problems) {
                 secrets.jobs_api.extend(split(name, &list, &mut problems));
             }
         }
-        for name in key_variables {
+        for name in variables {
             if let Some(key) = secret(environment, name, &mut problems) {
                 check_header(name, &key, &mut problems);
-                secrets.provider_keys.insert(name.to_owned(), key);
+                secrets.named.insert(name.to_owned(), key);
             }
         }
         secrets.check(&mut problems);
@@ -80,7 +81,12 @@ impl Secrets {
 
     /// The key in the variable `name`, if it is set.
     pub fn provider_key(&self, name: &str) -> Option<&SecretString> {
-        self.provider_keys.get(name)
+        self.named.get(name)
+    }
+
+    /// The secret in the variable `name` that signs messages, if it is set.
+    pub fn webhook_secret(&self, name: &str) -> Option<&SecretString> {
+        self.named.get(name)
     }
 
     /// An error that names every variable of `needed` that is not set.
@@ -99,7 +105,7 @@ impl Secrets {
                 "DATABASE_LISTEN_URL" => self.database_listen_url.is_some(),
                 "JOBS_API_SECRET" => !self.jobs_api.is_empty(),
                 "READ_API_SECRET" => self.read_api.is_some(),
-                other => self.provider_keys.contains_key(other),
+                other => self.named.contains_key(other),
             };
             if !there {
                 let rule = format!("must be set, or {name}_FILE");
@@ -135,13 +141,13 @@ impl Secrets {
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys: Vec<_> = self.provider_keys.keys().collect();
+        let named: Vec<_> = self.named.keys().collect();
         out.debug_struct("Secrets")
             .field("database_url", &self.database_url.is_some())
             .field("database_listen_url", &self.database_listen_url.is_some())
             .field("jobs_api", &self.jobs_api.len())
             .field("read_api", &self.read_api.is_some())
-            .field("provider_keys", &keys)
+            .field("named", &named)
             .finish()
     }
 }

@@ -1,13 +1,14 @@
 //! The sections of the configuration, read one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use super::problems::{Problem, Problems};
 use super::tree::{Item, Node};
-use super::{Config, ProviderSection, TrackGroup, track, typed, wording};
-use crate::model::ProviderName;
+use super::{Config, ProviderSection, TrackGroup, WebhookTarget, track, typed, wording};
+use crate::model::{ProviderName, WebhookName};
 
 /// The sections there are.
 const SECTIONS: &[&str] = &[
@@ -16,6 +17,7 @@ const SECTIONS: &[&str] = &[
     "queue",
     "database",
     "providers",
+    "webhooks",
     "track",
 ];
 
@@ -29,14 +31,15 @@ pub(super) fn read(root: Item, problems: &mut Problems) -> Config {
         enqueuer: section(&mut sections, "enqueuer", problems),
         queue: section(&mut sections, "queue", problems),
         database: section(&mut sections, "database", problems),
-        providers: BTreeMap::new(),
-        track: Vec::new(),
+        ..Config::default()
     };
     config.worker.check(problems);
     config.enqueuer.check(problems);
     config.queue.check(problems);
     config.database.check(problems);
     let (providers, declared) = providers(sections.remove("providers"), problems);
+    let handler_timeout = config.worker.handler_timeout;
+    let webhooks = webhooks(sections.remove("webhooks"), handler_timeout, problems);
     let track = groups(sections.remove("track"), &declared, problems);
     for (name, item) in sections {
         let mut problem = wrong(&item, "");
@@ -45,6 +48,7 @@ pub(super) fn read(root: Item, problems: &mut Problems) -> Config {
     }
     Config {
         providers,
+        webhooks,
         track,
         ..config
     }
@@ -139,6 +143,40 @@ fn read_or_default<T: DeserializeOwned + Default>(
 ) -> T {
     item.and_then(|item| typed::read(item, &[], problems))
         .unwrap_or_default()
+}
+
+/// The addresses that could be read.
+fn webhooks(
+    item: Option<Item>,
+    handler_timeout: Duration,
+    problems: &mut Problems,
+) -> BTreeMap<WebhookName, WebhookTarget> {
+    let mut read = BTreeMap::new();
+    let Some(item) = item else {
+        return read;
+    };
+    let Node::Table(table) = item.node else {
+        problems.push(wrong(
+            &item,
+            "must be a table of addresses: [webhooks.NAME]",
+        ));
+        return read;
+    };
+    for (name, item) in table {
+        let name = match name.parse::<WebhookName>() {
+            Ok(name) => name,
+            Err(error) => {
+                problems.push(wrong(&item, &wording::rule(&error.to_string())));
+                continue;
+            }
+        };
+        let path = item.label.clone();
+        if let Some(target) = typed::read::<WebhookTarget>(item, &[], problems) {
+            target.check(&path, handler_timeout, problems);
+            read.insert(name, target);
+        }
+    }
+    read
 }
 
 /// The groups that could be read.

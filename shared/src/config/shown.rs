@@ -8,10 +8,12 @@ use super::tree::{Item, Node};
 const MOST: usize = 60;
 
 /// The value as it stands in TOML; `None` for tables, which are many lines, and
-/// for what may be a secret.
+/// for what may be a secret. That includes what stands where the name of a variable
+/// should, since it is probably the secret itself.
 pub(super) fn value(item: &Item) -> Option<String> {
     let name = item.label.rsplit('.').next().unwrap_or_default();
-    if may_be_secret(name) {
+    let misplaced = name.ends_with("_env") && !item.text().is_some_and(is_variable);
+    if may_be_secret(name) || misplaced {
         return None;
     }
     let text = match &item.node {
@@ -49,6 +51,14 @@ pub(super) fn may_be_secret(name: &str) -> bool {
         || name.ends_with("_key")
         || parts.iter().any(|part| name.contains(part)))
         && !about.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a text can be the name of a variable: capital letters, digits and `_`.
+pub(super) fn is_variable(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_uppercase())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// A URL without user, password, query and fragment; other texts as they are.

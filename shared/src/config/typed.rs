@@ -146,9 +146,14 @@ pub(super) fn unknown_key(problem: &mut Problem, name: &str, known: &[&str]) {
     if shown::may_be_secret(name) {
         problem.value = None;
         "must not stand in the configuration".clone_into(&mut problem.rule);
-        "secrets come from variables such as CMC_API_KEY, or from the file that CMC_API_KEY_FILE \
-         names;\n    a provider's `key_env` says which variable holds its key"
-            .clone_into(&mut problem.reason);
+        let said_by = match problem.key.starts_with("webhooks.") {
+            true => "a webhook's `secret_env` says which variable holds its secret",
+            false => "a provider's `key_env` says which variable holds its key",
+        };
+        problem.reason = format!(
+            "secrets come from variables such as CMC_API_KEY, or from the file that \
+             CMC_API_KEY_FILE names;\n    {said_by}"
+        );
         return;
     }
     "is no key that is known here".clone_into(&mut problem.rule);

@@ -36,6 +36,12 @@ pub struct WorkerConfig {
     #[schemars(with = "String")]
     pub call_timeout: Duration,
 
+    /// Deadline for one run of a handler of the lane `local`. One that has not ended
+    /// by then is dropped, and its job tried again.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub handler_timeout: Duration,
+
     /// Deadline for the connection and its TLS handshake, within `call_timeout`.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -73,6 +79,7 @@ impl Default for WorkerConfig {
             local_concurrency: 64,
             lease: Duration::from_secs(30),
             call_timeout: Duration::from_secs(15),
+            handler_timeout: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(5),
             poll_interval: Duration::from_secs(1),
             listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
@@ -114,6 +121,12 @@ impl WorkerConfig {
             self.call_timeout,
             Duration::from_millis(100)..=Duration::from_secs(600),
             "a call that may take no time never succeeds, and one without end holds its budget",
+        );
+        problems.within(
+            "worker.handler_timeout",
+            self.handler_timeout,
+            Duration::from_secs(1)..=Duration::from_secs(86_400),
+            "a handler that may take no time never succeeds, and one without end holds its slot",
         );
         problems.within(
             "worker.connect_timeout",

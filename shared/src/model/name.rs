@@ -87,6 +87,10 @@ name!(
     EndpointName
 );
 name!(
+    /// Name of an address that is told what changed, such as `app`.
+    WebhookName
+);
+name!(
     /// Name of a queue: a provider's name, or `local`.
     LaneName
 );

@@ -27,6 +27,8 @@ pub struct ClaimedJob {
     pub kind: String,
     /// What the handler gets.
     pub args: serde_json::Value,
+    /// When this attempt began, by the database's clock.
+    pub started_at: DateTime<Utc>,
     /// Which attempt this is, from 1 on.
     pub attempt: i32,
     /// After how many it fails for good.
@@ -142,7 +144,7 @@ impl Claimer {
                 limit $8
                 for update skip locked
             ))
-            returning id, kind, args, attempt, max_attempts, priority, run_at
+            returning id, kind, args, started_at as "started_at!", attempt, max_attempts, priority, run_at
             "#,
             token,
             self.worker,
@@ -167,6 +169,7 @@ impl Claimer {
                     id: JobId(row.id),
                     kind: row.kind,
                     args: row.args,
+                    started_at: row.started_at,
                     attempt: row.attempt,
                     max_attempts: row.max_attempts,
                     lease_token: token,

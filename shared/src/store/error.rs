@@ -52,14 +52,17 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying the same again may help.
     ///
-    /// Connection trouble, a timeout, a deadlock and a serialization failure pass;
-    /// a value that the database refuses does not.
+    /// Connection trouble, a timeout, a full disk, a deadlock and a serialization failure
+    /// pass; a value that the database refuses does not.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::ReadOnly => true,
             Self::Database(sqlx::Error::Database(error)) => match error.code() {
-                // Data exceptions and violated constraints: the same values fail again.
-                Some(code) => !(code.starts_with("22") || code.starts_with("23")),
+                // Data exceptions, violated constraints, limits of the server (nested too
+                // deeply, too large) and what a trigger raises: the same values fail again.
+                Some(code) => !["22", "23", "54", "P0"]
+                    .iter()
+                    .any(|class| code.starts_with(class)),
                 None => true,
             },
             Self::Database(

@@ -233,11 +233,20 @@ pub(super) async fn fail_in(
         from ended join why using (id)
         "#,
         ids,
-        errors,
+        &storable(errors),
     )
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+/// The errors without what Postgres keeps in no text: one NUL, say of a handler's panic,
+/// would undo the records of all jobs that are recorded with it.
+fn storable(errors: &[String]) -> Vec<String> {
+    errors
+        .iter()
+        .map(|error| error.replace('\0', " "))
+        .collect()
 }
 
 /// Ends jobs as cancelled.
@@ -310,7 +319,7 @@ pub(super) async fn retry_in(
         where j.id = any($1) and j.id = w.id
         "#,
         ids,
-        errors,
+        &storable(errors),
         after_secs,
     )
     .execute(&mut **tx)

@@ -28,11 +28,15 @@ impl Store {
                 update larder.api_calls
                 set leased_until = clock_timestamp() + make_interval(secs => $2)
                 where lease_token = any($1) and settled_at is null and leased_until >= clock_timestamp()
+                returning id
             ),
             held as (
                 select id from larder.jobs
                 where lease_token = any($1) and status = 'running'
                   and leased_until >= clock_timestamp()
+                  -- Always true. It has the calls locked first, which is the order that a
+                  -- record takes them in: the other way round the two deadlock.
+                  and (select count(*) from calls) >= 0
                 order by id
                 for update
             ),

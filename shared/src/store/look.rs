@@ -25,12 +25,13 @@ pub struct LaneLook {
 }
 
 impl Store {
-    /// Looks whether anything can be claimed. All that a closed lane ever costs.
+    /// Looks whether anything can be claimed by who runs jobs of these `kinds`, beside
+    /// refreshes. All that a closed lane ever costs.
     ///
     /// # Errors
     ///
     /// Whatever the database reports.
-    pub async fn look(&self) -> Result<Look, StoreError> {
+    pub async fn look(&self, kinds: &[String]) -> Result<Look, StoreError> {
         let rows = sqlx::query!(
             r#"
             -- name: look
@@ -48,12 +49,13 @@ impl Store {
             from larder.lanes l
             left join lateral (
                 select run_at from larder.jobs
-                where lane = l.lane and status = 'pending'
+                where lane = l.lane and status = 'pending' and (kind = 'refresh' or kind = any($1))
                 order by run_at
                 limit 1
             ) first on true
             where l.removed_at is null
-            "#
+            "#,
+            kinds,
         )
         .fetch_all(&self.pool)
         .await?;

@@ -4,6 +4,7 @@ mod admit;
 mod calendar;
 mod enqueue;
 mod keep;
+mod local;
 mod record;
 mod rescue;
 

@@ -1,22 +1,18 @@
 //! The kind `noop`: does nothing, for measuring the queue itself.
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
-use shared::model::kind;
-use shared::store::{ClaimedJob, JobEnd};
+use shared::model::kind::{self, AnyArgs};
 
-use super::{Handler, HandlerContext};
+use super::{Handler, HandlerContext, Outcome};
 
 /// Does nothing, and is done.
 #[derive(Debug, Clone, Copy)]
 pub struct Noop;
 
 impl Handler for Noop {
-    fn kind(&self) -> &'static str {
-        kind::NOOP
-    }
+    const KIND: &'static str = kind::NOOP;
+    type Args = AnyArgs;
 
-    fn run(&self, _job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
-        futures::future::ready(JobEnd::Done).boxed()
+    async fn run(&self, _args: AnyArgs, _context: HandlerContext) -> Outcome {
+        Outcome::Done
     }
 }

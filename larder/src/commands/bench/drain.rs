@@ -8,15 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
-use shared::model::kind;
+use shared::model::kind::{self, AnyArgs};
+use shared::store::Store;
 use shared::store::bench::BareQueue;
-use shared::store::{ClaimedJob, JobEnd, Store};
 use tokio::sync::Notify;
-use worker::{Handler, HandlerContext, Handlers};
+use worker::{Handler, HandlerContext, Handlers, Outcome};
 
 use super::place::Place;
 use super::report::{Report, median};
@@ -246,12 +244,11 @@ impl Counter {
 struct Counted(Arc<Counter>);
 
 impl Handler for Counted {
-    fn kind(&self) -> &'static str {
-        kind::NOOP
-    }
+    const KIND: &'static str = kind::NOOP;
+    type Args = AnyArgs;
 
-    fn run(&self, _job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
+    async fn run(&self, _args: AnyArgs, _context: HandlerContext) -> Outcome {
         self.0.one();
-        futures::future::ready(JobEnd::Done).boxed()
+        Outcome::Done
     }
 }

@@ -8,16 +8,15 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde::Serialize;
 use serde_json::Value;
-use shared::model::{JobId, Priority, kind};
+use shared::model::kind::{self, AnyArgs};
+use shared::model::{JobId, Priority};
 use shared::store::bench::{BareInserter, BareWake};
-use shared::store::{ClaimedJob, JobEnd, JobRequest, Notifier};
+use shared::store::{JobRequest, Notifier};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
-use worker::{Handler, HandlerContext, Handlers};
+use worker::{Handler, HandlerContext, Handlers, Outcome};
 
 use super::place::Place;
 use super::report::{Report, percentile};
@@ -221,12 +220,11 @@ impl<K: Eq + Hash> Starts<K> {
 struct Timed(Arc<Starts<JobId>>);
 
 impl Handler for Timed {
-    fn kind(&self) -> &'static str {
-        kind::NOOP
-    }
+    const KIND: &'static str = kind::NOOP;
+    type Args = AnyArgs;
 
-    fn run(&self, job: ClaimedJob, _context: HandlerContext) -> BoxFuture<'static, JobEnd> {
-        self.0.add(job.id, Instant::now());
-        futures::future::ready(JobEnd::Done).boxed()
+    async fn run(&self, _args: AnyArgs, context: HandlerContext) -> Outcome {
+        self.0.add(context.job, Instant::now());
+        Outcome::Done
     }
 }

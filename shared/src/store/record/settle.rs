@@ -132,7 +132,8 @@ async fn confirm_price(tx: &mut PgTransaction<'_>, record: &CallRecord) -> Resul
     Ok(())
 }
 
-/// Closes the lane, unless the answer belongs to an earlier key. Only ever later.
+/// Closes the lane, unless the answer belongs to an earlier key. Only ever later: an
+/// answer that would open it sooner changes nothing, its reason included.
 pub(super) async fn close_lane(
     tx: &mut PgTransaction<'_>,
     record: &CallRecord,
@@ -149,14 +150,16 @@ pub(super) async fn close_lane(
         r#"
         -- name: close_lane_for
         update larder.lanes l
-        set closed_until = greatest(l.closed_until, coalesce(
+        set closed_until = wanted.until, closed_reason = $2, closed_at = clock_timestamp()
+        from (
+            select n.lane, coalesce(
                 clock_timestamp() + make_interval(secs => $4),
                 clock_timestamp() + make_interval(secs => $5),
                 (
-                    select w.ends_at + l.reset_grace
+                    select w.ends_at + n.reset_grace
                     from (select 1) one
                     left join larder.limits m
-                        on m.provider = l.lane and m.kind = 'calendar' and m.period = $6
+                        on m.provider = n.lane and m.kind = 'calendar' and m.period = $6
                        and m.removed_at is null
                     cross join lateral larder.window_at(
                         $6, coalesce(m.zone, 'UTC'), coalesce(m.anchor_day, 1::smallint),
@@ -167,10 +170,12 @@ pub(super) async fn close_lane(
                     limit 1
                 ),
                 'infinity'
-            )),
-            closed_reason = $2,
-            closed_at = clock_timestamp()
-        where l.lane = $1
+            ) as until
+            from larder.lanes n
+            where n.lane = $1
+        ) wanted
+        where l.lane = wanted.lane
+          and (l.closed_until is null or l.closed_until < wanted.until)
           and exists (select from larder.api_calls c
                       where c.id = $3 and c.key_id is not distinct from l.key_id)
         "#,

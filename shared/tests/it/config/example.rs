@@ -86,6 +86,25 @@ fn no_key_is_left_out() {
     }
 }
 
+/// A webhook has no default to write down, so its keys stand in a comment.
+#[test]
+fn the_webhook_in_the_comment_can_be_put_in() {
+    let lines = EXAMPLE
+        .lines()
+        .skip_while(|line| *line != "# [webhooks.app]");
+    let section: Vec<_> = lines.map_while(|line| line.strip_prefix("# ")).collect();
+
+    let config = loaded(Some(&section.join("\n")), &[]).unwrap().config;
+
+    let (name, target) = config.webhooks.first_key_value().unwrap();
+    assert_eq!((name.as_str(), config.webhooks.len()), ("app", 1));
+    let keys = schema()["$defs"]["WebhookTarget"]["properties"].clone();
+    assert_eq!(section.len() - 1, keys.as_object().unwrap().len());
+    let without = section[..section.len() - 1].join("\n");
+    let usual = loaded(Some(&without), &[]).unwrap().config;
+    assert_eq!(usual.webhooks.values().next(), Some(target));
+}
+
 /// 31 days, so that no month is longer; 100 ids cost one credit, as 250 would
 /// (CoinMarketCap SDK 5.0.0, 2026-11-23).
 #[test]

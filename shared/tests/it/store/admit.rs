@@ -226,7 +226,7 @@ async fn a_closed_lane_costs_no_write_and_no_attempt(pool: sqlx::PgPool) -> Test
     store.enqueue(&[refresh(quote(2))]).await?;
     assert!(admit(&store, "worker-a", 1).await.closed.is_some());
 
-    let look = store.look().await?;
+    let look = store.look(&[]).await?;
 
     let coins = look
         .lanes

@@ -1,0 +1,139 @@
+//! `larder bench`: that it measures, and leaves nothing behind.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::commands::{larder, url_of};
+
+/// What a measurement printed, and the database that it took place in.
+fn measure(url: &str, arguments: &[&str]) -> (Vec<Value>, String) {
+    let (_dir, mut command) = larder(Some(url), arguments);
+    let output = command.env("LARDER_LOG", "larder=info").output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{log}");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    (lines.collect(), database_in(&log).unwrap())
+}
+
+/// The database's name, in a log.
+fn database_in(log: &str) -> Option<String> {
+    let at = log.find("larder_bench_")?;
+    let name: String = log[at..]
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+        .collect();
+    Some(name)
+}
+
+async fn exists(pool: &PgPool, database: &str) -> bool {
+    sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
+        .bind(database)
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+#[sqlx::test]
+async fn drain_compares_the_queue_with_bare_sql(pool: PgPool) {
+    let arguments = [
+        "bench",
+        "drain",
+        "--jobs",
+        "700",
+        "--runs",
+        "2",
+        "--workers",
+        "2",
+        "--json",
+    ];
+    let (lines, database) = measure(&url_of(&pool), &arguments);
+    let of: Vec<&str> = lines
+        .iter()
+        .map(|line| line["of"].as_str().unwrap())
+        .collect();
+    assert_eq!(of, ["bare_sql", "queue", "bare_sql", "queue", "median"]);
+    assert!(lines[1]["jobs_per_second"].as_f64().unwrap() > 0.0);
+    assert!(lines[4]["ratio"].as_f64().unwrap() > 0.0);
+    assert!(!exists(&pool, &database).await);
+}
+
+#[sqlx::test]
+async fn wake_times_every_job(pool: PgPool) {
+    let arguments = ["bench", "wake", "--jobs", "5", "--rate", "50", "--json"];
+    let (lines, database) = measure(&url_of(&pool), &arguments);
+    let of: Vec<&str> = lines
+        .iter()
+        .map(|line| line["of"].as_str().unwrap())
+        .collect();
+    assert_eq!(of, ["bare_sql", "queue", "ratio"]);
+    for line in &lines[..2] {
+        assert!(line["p50_ms"].as_f64() <= line["max_ms"].as_f64());
+    }
+    assert!(!exists(&pool, &database).await);
+}
+
+#[sqlx::test]
+async fn a_signal_ends_the_measurement_and_drops_its_database(pool: PgPool) {
+    let (_dir, mut command) = larder(
+        Some(&url_of(&pool)),
+        &["bench", "wake", "--jobs", "100000", "--rate", "10"],
+    );
+    let mut child = command
+        .env("LARDER_LOG", "larder=info")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while database_in(&line).is_none() {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "ended early");
+    }
+    let database = database_in(&line).unwrap();
+    assert!(exists(&pool, &database).await);
+
+    let pid = i32::try_from(child.id()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::INT).unwrap();
+
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("error: interrupted\n"), "{rest}");
+    assert!(!exists(&pool, &database).await);
+}
+
+#[sqlx::test]
+async fn a_role_that_may_not_create_databases_is_told_what_to_do(pool: PgPool) {
+    let role = format!("larder_poor_{}", uuid::Uuid::new_v4().simple());
+    let statement = |text: String| sqlx::raw_sql(sqlx::AssertSqlSafe(text));
+    statement(format!("create role {role}"))
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut url = url::Url::parse(&url_of(&pool)).unwrap();
+    url.query_pairs_mut()
+        .append_pair("options", &format!("-crole={role}"));
+    let (_dir, mut command) = larder(Some(url.as_str()), &["bench", "drain", "--jobs", "10"]);
+
+    let output = command.output().unwrap();
+
+    statement(format!("drop role {role}"))
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.starts_with("error: this role may not create databases"),
+        "{text}"
+    );
+    assert!(text.contains("\nhelp: let an administrator run"), "{text}");
+}

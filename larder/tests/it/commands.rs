@@ -1,0 +1,295 @@
+//! The commands for operators, each test with a database of its own.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use sqlx::PgPool;
+use tempfile::TempDir;
+
+use crate::runs::{Place, Who, errors};
+
+/// Where the database of a test is.
+pub(crate) fn url_of(pool: &PgPool) -> String {
+    let mut url = url::Url::parse(&std::env::var("DATABASE_URL").unwrap()).unwrap();
+    url.set_path(pool.connect_options().get_database().unwrap());
+    url.to_string()
+}
+
+/// `larder` in an empty directory, on this database if any.
+pub(crate) fn larder(url: Option<&str>, arguments: &[&str]) -> (TempDir, Command) {
+    let dir = TempDir::new().unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_larder"));
+    command.args(arguments).current_dir(dir.path());
+    for name in ["DATABASE_URL", "LARDER_CONFIG", "LARDER_LOG", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    if let Some(url) = url {
+        command.env("DATABASE_URL", url);
+    }
+    (dir, command)
+}
+
+fn run(pool: &PgPool, arguments: &[&str]) -> Output {
+    let (_dir, mut command) = larder(Some(&url_of(pool)), arguments);
+    command.output().unwrap()
+}
+
+/// What a successful run prints.
+fn printed(pool: &PgPool, arguments: &[&str]) -> String {
+    let output = run(pool, arguments);
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        errors(&output)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(pool: &PgPool, arguments: &[&str]) -> Value {
+    serde_json::from_str(&printed(pool, arguments)).unwrap()
+}
+
+/// What a run that fails prints.
+fn refused(pool: &PgPool, arguments: &[&str]) -> String {
+    let output = run(pool, arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+    assert!(output.stdout.is_empty());
+    let text = errors(&output);
+    assert!(text.starts_with("error: "), "{text}");
+    text
+}
+
+fn fits(text: &str) {
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80, "{line:?}");
+    }
+}
+
+#[test]
+fn check_says_what_the_example_comes_to() {
+    let (_dir, mut command) = larder(None, &["check"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", errors(&output));
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("compiled-in example is in order: 1 provider, "));
+    assert!(text.ends_with("102 tracked resources, at most 13392 credits in a month\n"));
+}
+
+#[test]
+fn check_tells_all_problems_at_once() {
+    let (dir, mut command) = larder(None, &["check", "--config", "mine.toml"]);
+    let wrong = "[worker]\nlease = \"1s\"\nconcurency = 3\n[queue]\nmax_attempts = 0\n";
+    std::fs::write(dir.path().join("mine.toml"), wrong).unwrap();
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = errors(&output);
+    assert!(
+        text.starts_with("error: 3 problems in mine.toml\n"),
+        "{text}"
+    );
+    for key in ["worker.lease", "worker.concurency", "queue.max_attempts"] {
+        assert!(text.contains(key), "{text}");
+    }
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn tick_prints_what_cron_is_answered(pool: PgPool) {
+    printed(&pool, &["init"]);
+    let expected = serde_json::json!(
+        {"due": 102, "enqueued": 0, "already_waiting": 102, "closed_lanes": []}
+    );
+    assert_eq!(json(&pool, &["tick", "--json"]), expected);
+    let text = printed(&pool, &["tick"]);
+    assert_eq!(text, "102 due: 0 enqueued, 102 already waiting\n");
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn jobs_are_listed_shown_cancelled_and_retried(pool: PgPool) {
+    printed(&pool, &["init"]);
+    let page = json(&pool, &["jobs", "list", "--json", "--limit", "2"]);
+    assert_eq!(page["jobs"].as_array().unwrap().len(), 2);
+    let id = page["jobs"][1]["id"].as_str().unwrap();
+    assert_eq!(page["next"], id);
+    let rest = json(
+        &pool,
+        &["jobs", "list", "--json", "--limit", "200", "--after", id],
+    );
+    assert_eq!(rest["jobs"].as_array().unwrap().len(), 100);
+    assert_eq!(rest["next"], Value::Null);
+
+    let shown = printed(&pool, &["jobs", "show", id]);
+    assert!(shown.contains("status      pending (due)\n"), "{shown}");
+    assert_eq!(
+        json(&pool, &["jobs", "show", id, "--json"]),
+        page["jobs"][1]
+    );
+
+    let cancelled = printed(&pool, &["jobs", "cancel", id]);
+    assert_eq!(cancelled, format!("job {id} is cancelled\n"));
+    let list = ["jobs", "list", "--json", "--status", "cancelled"];
+    assert_eq!(json(&pool, &list)["jobs"][0]["id"], id);
+    let again = refused(&pool, &["jobs", "cancel", id]);
+    assert!(
+        again.contains("is cancelled\nhelp: only pending"),
+        "{again}"
+    );
+
+    let retried = printed(&pool, &["jobs", "retry", id]);
+    assert_eq!(retried, format!("job {id} waits again\n"));
+    assert_eq!(json(&pool, &list)["jobs"], Value::Array(Vec::new()));
+    refused(&pool, &["jobs", "retry", id]);
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_that_is_not_there_is_named(pool: PgPool) {
+    let id = uuid::Uuid::nil().to_string();
+    for action in ["show", "retry", "cancel"] {
+        let text = refused(&pool, &["jobs", action, &id]);
+        assert!(text.starts_with(&format!("error: there is no job {id}\n")));
+    }
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn tables_fit_a_terminal(pool: PgPool) {
+    assert!(printed(&pool, &["budget"]).starts_with("no providers"));
+    printed(&pool, &["init"]);
+    let list = printed(&pool, &["jobs", "list", "--limit", "5"]);
+    assert!(list.starts_with("id  "), "{list}");
+    fits(&list);
+    let budget = printed(&pool, &["budget"]);
+    assert!(budget.starts_with("coinmarketcap: open\nlimit"), "{budget}");
+    fits(&budget);
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn budget_prints_what_the_api_answers(pool: PgPool) {
+    printed(&pool, &["init"]);
+    let budget = json(&pool, &["budget", "--json"]);
+    let provider = &budget["providers"][0];
+    let limits = provider["limits"].as_array().unwrap();
+    let month = limits
+        .iter()
+        .find(|limit| limit["name"] == "month")
+        .unwrap();
+    let keys = |value: &Value| -> Vec<String> {
+        let mut keys: Vec<String> = value.as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(
+        keys(provider),
+        ["closed_until", "limits", "open", "provider", "reason"]
+    );
+    assert_eq!(
+        keys(month),
+        [
+            "cap",
+            "foreign",
+            "name",
+            "projected",
+            "remaining",
+            "reserved",
+            "resets_at",
+            "spent",
+            "unit"
+        ]
+    );
+    assert_eq!(
+        (&month["cap"], &month["remaining"]),
+        (&15_000.into(), &15_000.into())
+    );
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn lanes_are_closed_and_opened(pool: PgPool) {
+    printed(&pool, &["init"]);
+    let close = [
+        "lane",
+        "close",
+        "coinmarketcap",
+        "--for",
+        "10m",
+        "--reason",
+        "moving",
+    ];
+    let closed = printed(&pool, &close);
+    assert_eq!(closed, "lane coinmarketcap is closed for 10m\n");
+    let ticked = json(&pool, &["tick", "--json"]);
+    assert_eq!(ticked["closed_lanes"][0]["reason"], "moving");
+    assert!(printed(&pool, &["budget"]).starts_with("coinmarketcap: closed until 2"));
+
+    let opened = printed(&pool, &["lane", "open", "coinmarketcap"]);
+    assert_eq!(opened, "lane coinmarketcap is open\n");
+    assert_eq!(
+        json(&pool, &["budget", "--json"])["providers"][0]["open"],
+        true
+    );
+
+    for action in ["open", "close"] {
+        let unknown = refused(&pool, &["lane", action, "coingecko"]);
+        let expected = "error: there is no lane coingecko\nhelp: there is: coinmarketcap, local\n";
+        assert_eq!(unknown, expected);
+    }
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_resource_is_tracked_and_untracked_in_any_spelling(pool: PgPool) {
+    let key = "coinmarketcap:/v3/cryptocurrency/quotes/latest?id=4705";
+    let early = refused(&pool, &["track", key]);
+    assert!(early.contains("help: larder init"), "{early}");
+    printed(&pool, &["init"]);
+    let spelled = "coinmarketcap:/v3/cryptocurrency/quotes/latest?convert=USD&id=4705";
+    let tracked = printed(&pool, &["track", spelled, "--every", "90s"]);
+    assert_eq!(tracked, format!("{key} is tracked every 1m 30s\n"));
+    assert_eq!(json(&pool, &["tick", "--json"])["enqueued"], 1);
+
+    printed(&pool, &["untrack", spelled]);
+    let again = refused(&pool, &["untrack", key]);
+    assert_eq!(again, format!("error: {key} is not tracked\n"));
+    let unknown = refused(&pool, &["track", "weather:/now"]);
+    assert!(unknown.contains("there is no provider"), "{unknown}");
+}
+
+#[test]
+fn without_a_database_commands_say_where_it_could_be() {
+    let (_dir, mut command) = larder(None, &["budget"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        errors(&output),
+        "error: DATABASE_URL is not set, and no larder up runs in this directory\n\
+         help: set DATABASE_URL, or start larder up here in another terminal\n"
+    );
+}
+
+#[test]
+fn the_postgres_of_this_directory_is_found_while_it_runs() {
+    let place = Place::new(Who::Us, "project");
+    let held = place.hold(&[]);
+    let found = place.itself(&["jobs", "list"]).output().unwrap();
+    assert_eq!(
+        errors(&found),
+        "error: the database has not been migrated to this release: run `larder init`\n\
+         help: larder init makes the schema\n"
+    );
+    held.kill();
+    let killed = place.postmaster();
+    rustix::process::kill_process(killed, rustix::process::Signal::KILL).unwrap();
+    while rustix::process::test_kill_process(killed).is_ok() {
+        std::thread::yield_now();
+    }
+    let gone = place.itself(&["jobs", "list"]).output().unwrap();
+    assert!(errors(&gone).starts_with("error: DATABASE_URL is not set"));
+}
+
+#[test]
+fn a_wrong_database_url_is_one_line_with_help_and_no_password() {
+    let url = "postgres://nobody:hunter2hunter2@127.0.0.1:1/none";
+    let (_dir, mut command) = larder(Some(url), &["budget"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = errors(&output);
+    assert!(text.starts_with("error: "), "{text}");
+    assert!(!text.contains("hunter2"), "{text}");
+    assert!(text.lines().count() <= 2, "{text}");
+}

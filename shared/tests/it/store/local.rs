@@ -1,0 +1,210 @@
+//! Jobs of the lane `local`: claimed for handlers, ended under their tokens.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+use shared::model::{JobStatus, LaneName};
+use shared::store::{ClaimedJob, Claimer, JobEnd, JobOutcome};
+
+use super::*;
+
+const LEASE: Duration = Duration::from_secs(30);
+
+fn claimer(store: &Store) -> Claimer {
+    store.claimer("worker-a", vec!["noop".to_owned()], LEASE)
+}
+
+async fn enqueue_noops(store: &Store, jobs: usize) -> Vec<JobId> {
+    store
+        .enqueue_local("noop", &vec![json!({}); jobs], 2)
+        .await
+        .unwrap()
+}
+
+fn ids(jobs: &[ClaimedJob]) -> HashSet<JobId> {
+    jobs.iter().map(|job| job.id).collect()
+}
+
+fn outcome(job: &ClaimedJob, end: JobEnd) -> JobOutcome {
+    JobOutcome {
+        id: job.id,
+        lease_token: job.lease_token,
+        end,
+    }
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn each_job_is_claimed_once_in_batches(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    let all: HashSet<JobId> = enqueue_noops(&store, 25).await.into_iter().collect();
+    let mut claimer = claimer(&store);
+
+    let mut claimed = HashSet::new();
+    for (found, more) in [(10, true), (10, true), (5, true), (0, false)] {
+        let claim = claimer.claim(10).await?;
+        assert_eq!((claim.jobs.len(), claim.more), (found, more));
+        claimed.extend(ids(&claim.jobs));
+    }
+
+    assert_eq!(claimed, all);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_put_in_behind_the_last_place_is_claimed_too(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    let mut claimer = claimer(&store);
+    enqueue_noops(&store, 10).await;
+    assert_eq!(claimer.claim(10).await?.jobs.len(), 10);
+    let urgent = JobRequest {
+        kind: "noop".to_owned(),
+        resource: None,
+        priority: Priority::READER_WAITING,
+        ..refresh(single("map"))
+    };
+    let (urgent, _) = enqueue_one(&store, urgent).await;
+
+    let mut found = HashSet::new();
+    while found.is_empty() {
+        // The first may still look behind its place only.
+        found = ids(&claimer.claim(10).await?.jobs);
+    }
+
+    assert_eq!(found, HashSet::from([urgent]));
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn kinds_without_a_handler_here_are_left_to_others(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    store.enqueue_local("newer", &[json!({})], 5).await?;
+
+    assert!(claimer(&store).claim(10).await?.jobs.is_empty());
+    let mut other = store.claimer("worker-b", vec!["newer".to_owned()], LEASE);
+    assert_eq!(other.claim(10).await?.jobs.len(), 1);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn nothing_is_claimed_while_the_lane_is_closed(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    enqueue_noops(&store, 3).await;
+    let mut claimer = claimer(&store);
+    store
+        .close_lane(&LaneName::local(), "operator", None)
+        .await?;
+    assert!(claimer.claim(10).await?.jobs.is_empty());
+
+    store.open_lane(&LaneName::local()).await?;
+
+    assert_eq!(claimer.claim(10).await?.jobs.len(), 3);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn outcomes_of_every_sort_are_recorded_together(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    enqueue_noops(&store, 5).await;
+    let jobs = claimer(&store).claim(10).await?.jobs;
+    let error = || "it broke".to_owned();
+    let ends = [
+        JobEnd::Done,
+        JobEnd::Fail { error: error() },
+        JobEnd::Retry {
+            after: Duration::from_secs(60),
+            error: error(),
+        },
+        JobEnd::Release,
+        JobEnd::Done,
+    ];
+    let outcomes: Vec<JobOutcome> = jobs
+        .iter()
+        .zip(ends)
+        .map(|(job, end)| outcome(job, end))
+        .collect();
+
+    let held = store.finish(&outcomes).await?;
+
+    assert_eq!(held.into_iter().collect::<HashSet<_>>(), ids(&jobs));
+    let mut seen = Vec::new();
+    for job in &jobs {
+        let job = store.job(job.id).await?;
+        seen.push((
+            job.status,
+            job.attempt,
+            job.errors.as_array().unwrap().len(),
+        ));
+    }
+    let expected = [
+        (JobStatus::Completed, 1, 0),
+        (JobStatus::Failed, 1, 1),
+        (JobStatus::Pending, 1, 1),
+        (JobStatus::Pending, 0, 0),
+        (JobStatus::Completed, 1, 0),
+    ];
+    assert_eq!(seen, expected);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn whoever_lost_the_lease_records_nothing(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    enqueue_noops(&store, 3).await;
+    let first = claimer(&store).claim(10).await?.jobs;
+    let lost = &first[1];
+    sqlx::query("update larder.jobs set leased_until = now() - interval '1 s' where id = $1")
+        .bind(lost.id)
+        .execute(store.pool())
+        .await?;
+    store.rescue(3).await?;
+    // The same process claims it again, so that both tokens are in one record.
+    let second = claimer(&store).claim(10).await?.jobs;
+    assert_eq!(ids(&second), HashSet::from([lost.id]));
+    enqueue_noops(&store, 1).await;
+    let third = claimer(&store).claim(10).await?.jobs;
+    for end in [
+        JobEnd::Done,
+        JobEnd::Fail {
+            error: "late".to_owned(),
+        },
+    ] {
+        let outcomes = [outcome(lost, end)];
+        assert_eq!(store.finish(&outcomes).await?, []);
+    }
+    let outcomes: Vec<JobOutcome> = first
+        .iter()
+        .chain(&third)
+        .map(|job| outcome(job, JobEnd::Done))
+        .collect();
+
+    let held = store.finish(&outcomes).await?;
+
+    assert_eq!(held.len(), 3);
+    assert!(!held.contains(&lost.id));
+    let job = store.job(lost.id).await?;
+    assert_eq!((job.status, job.rescues), (JobStatus::Running, 1));
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_that_fails_its_last_attempt_has_failed(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    let id = enqueue_noops(&store, 1).await[0];
+    let mut claimer = claimer(&store);
+    for _ in 0..2 {
+        assert_eq!(store.job(id).await?.status, JobStatus::Pending);
+        let mut jobs = Vec::new();
+        while jobs.is_empty() {
+            jobs = claimer.claim(1).await?.jobs;
+        }
+        let end = JobEnd::Retry {
+            after: Duration::ZERO,
+            error: "again".to_owned(),
+        };
+        store.finish(&[outcome(&jobs[0], end)]).await?;
+    }
+
+    let job = store.job(id).await?;
+    assert_eq!((job.status, job.attempt), (JobStatus::Failed, 2));
+    Ok(())
+}

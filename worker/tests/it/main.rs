@@ -1,0 +1,27 @@
+//! Workers against the sandbox, which counts for itself, and a real Postgres.
+//!
+//! A database to each test. `DATABASE_URL` names the server that they are made on.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking, also in a function that tests share"
+)]
+
+mod batch;
+mod chaos;
+mod closing;
+mod crash;
+mod drain;
+mod handlers;
+mod idle;
+mod local;
+mod relay;
+mod rig;
+mod rows;
+mod secrets;
+mod shutdown;
+mod spawned;
+mod storing;
+mod trouble;
+mod waking;

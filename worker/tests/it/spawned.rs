@@ -1,0 +1,62 @@
+//! Workers as processes of their own, to be killed.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use crate::rig::Rig;
+
+/// A worker process; killed when dropped.
+pub(crate) struct Spawned {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Spawned {
+    /// Starts `worker` with the rig's environment, `more` variables and `arguments`.
+    pub(crate) fn start(rig: &Rig, more: &[(&str, &str)], arguments: &[&str]) -> Self {
+        let number = std::fs::read_dir(rig.dir.path()).unwrap().count();
+        let log = rig.dir.path().join(format!("worker-{number}.log"));
+        let child = Command::new(env!("CARGO_BIN_EXE_worker"))
+            .args(arguments)
+            .current_dir(rig.dir.path())
+            .env_clear()
+            .envs(&rig.setup.environment)
+            .env("LARDER__WORKER__LISTEN", "127.0.0.1:0")
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Self { child, log }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+    }
+
+    /// Kills it as a crash would, and waits until it is gone.
+    pub(crate) async fn kill(&mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn exit(&mut self) -> ExitStatus {
+        tokio::time::timeout(Duration::from_secs(60), self.child.wait())
+            .await
+            .unwrap_or_else(|_| panic!("the worker does not end; it says: {}", self.log()))
+            .unwrap()
+    }
+}
