@@ -36,7 +36,13 @@ impl Place {
             (None, url) => url.unwrap_or_default(),
         };
         match BenchDatabase::create(&url).await {
-            Ok(database) => Ok(Self { database, server }),
+            Ok(database) => {
+                tracing::info!(
+                    database = database.name(),
+                    "measuring in a database of its own"
+                );
+                Ok(Self { database, server })
+            }
             Err(error) => {
                 if let Some(server) = server {
                     server.stop().await?;
