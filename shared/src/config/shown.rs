@@ -103,14 +103,14 @@ mod tests {
 
     #[test]
     fn what_may_be_a_secret_is_not_shown() {
-        let text = "api_key = 'a'\nkey_env = 'b'\nheaders = { X-CMC_PRO_API_KEY = 'c' }\n\
+        let text = "api_key = 'a'\nkey_env = 'MY_KEY'\nheaders = { X-CMC_PRO_API_KEY = 'c' }\n\
                     list = [{ token = 'd' }]";
         let mut root = Item::parse(text, &|_| Origin::Default).unwrap();
         root.label("");
 
         let shown = |item: Option<&Item>| item.and_then(value);
         assert_eq!(shown(root.get("api_key")), None);
-        assert_eq!(shown(root.get("key_env")).as_deref(), Some("\"b\""));
+        assert_eq!(shown(root.get("key_env")).as_deref(), Some("\"MY_KEY\""));
         let headers = root.get("headers").unwrap();
         assert_eq!(shown(headers.get("X-CMC_PRO_API_KEY")), None);
         assert_eq!(shown(root.get("list")), None);

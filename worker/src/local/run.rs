@@ -1,8 +1,9 @@
 //! Runs one handler once, within bounds that it cannot leave.
 //!
-//! The handler runs as a task of its own. So a panic ends that task alone, wherever it
-//! is raised, and a handler that blocks its thread is still given up at its deadline:
-//! the thread is lost until it returns, the job and its slot are not.
+//! The handler runs as a task of its own, so a panic ends that task alone, wherever it is
+//! raised, and one that waits for ever is dropped at its deadline. A handler that blocks
+//! its thread takes that thread from the whole process, timers included: what blocks
+//! belongs into `tokio::task::spawn_blocking`, as [`crate::Handler`] says.
 
 use std::any::Any;
 use std::sync::Arc;

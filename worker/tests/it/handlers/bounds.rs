@@ -126,28 +126,6 @@ async fn a_handler_that_never_returns_is_dropped_at_its_deadline_and_tried_again
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn a_handler_that_blocks_its_thread_is_given_up_at_its_deadline(pool: PgPool) {
-    let setup = setup("", &[("LARDER__WORKER__HANDLER_TIMEOUT", "1s")]);
-    // A test's own runtime has one thread; a worker's has several.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    let worker = {
-        let _inside = runtime.enter();
-        start(&pool, &setup, misbehaving().0)
-    };
-    let id = enqueue(&pool, "misbehaving", json!("block"), 1).await;
-
-    let job = ended(&pool, id).await;
-
-    assert_eq!(errors(&job), ["deadline: it had not ended after 1s"]);
-    worker.stop().await;
-    runtime.shutdown_background();
-}
-
-#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn what_postgres_cannot_keep_spoils_no_other_outcome(pool: PgPool) {
     let worker = start(&pool, &setup("", &[]), misbehaving().0);
     let nul = enqueue(&pool, "misbehaving", json!("nul_in_error"), 1).await;
