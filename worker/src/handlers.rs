@@ -17,7 +17,7 @@
 //!
 //! # Not here
 //!
-//! How a run is bounded is in [`crate::local`]. A priced API is called by refreshes
+//! How a run is bounded is in `worker::local`. A priced API is called by refreshes
 //! only: a handler that calls one would spend past the budget.
 
 mod noop;

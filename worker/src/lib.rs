@@ -6,7 +6,7 @@
 //! upkeep: rescue what others left, partitions, being seen
 //! ```
 //!
-//! Everything that calls a provider goes through [`executor`]; a call is never retried
+//! Everything that calls a provider goes through `executor`; a call is never retried
 //! in place, since a retry costs budget and must reserve again. Every process of this
 //! kind can be killed at any instant: what it leaves behind is put right by the others.
 //!
