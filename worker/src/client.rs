@@ -121,6 +121,7 @@ pub enum ClientError {
 pub(crate) struct Limits {
     pub(crate) connect_timeout: Duration,
     pub(crate) call_timeout: Duration,
+    pub(crate) first_byte_timeout: Duration,
     pub(crate) max_body_bytes: u64,
 }
 
@@ -224,7 +225,12 @@ impl Client {
         if send_by.has_passed() {
             return Err(CallError::TooLate);
         }
-        let mut reply = self.http.execute(request).await.map_err(classify)?;
+        // The client answers once the head is there. Dropping it closes the connection.
+        let begun = self.http.execute(request);
+        let mut reply = tokio::time::timeout(self.limits.first_byte_timeout, begun)
+            .await
+            .map_err(|_| CallError::Timeout)?
+            .map_err(classify)?;
         let mut body = Vec::new();
         while let Some(chunk) = reply.chunk().await.map_err(classify)? {
             let length = body.len() as u64 + chunk.len() as u64;

@@ -213,6 +213,7 @@ impl Worker {
         let limits = Limits {
             connect_timeout: config.worker.connect_timeout,
             call_timeout: config.worker.call_timeout,
+            first_byte_timeout: config.worker.first_byte_timeout,
             max_body_bytes: config.worker.max_body_bytes,
         };
         Ok(Executor {

@@ -43,6 +43,11 @@ pub struct ProviderConfig {
     /// is this machine.
     pub base_url: String,
 
+    /// Hosts beside this machine that may be called without TLS, such as a sandbox in
+    /// a private network. The key travels readable there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub plain_http_hosts: Vec<String>,
+
     /// Name of the environment variable that holds the key; none for an API that
     /// needs no key.
     #[serde(skip_serializing_if = "Option::is_none")]

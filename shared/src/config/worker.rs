@@ -36,6 +36,12 @@ pub struct WorkerConfig {
     #[schemars(with = "String")]
     pub call_timeout: Duration,
 
+    /// Deadline for the first byte of an answer, connecting included. Past
+    /// `call_timeout` it is never reached.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub first_byte_timeout: Duration,
+
     /// Deadline for one run of a handler of the lane `local`. One that has not ended
     /// by then is dropped, and its job tried again.
     #[serde(with = "humantime_serde")]
@@ -79,6 +85,7 @@ impl Default for WorkerConfig {
             local_concurrency: 64,
             lease: Duration::from_secs(30),
             call_timeout: Duration::from_secs(15),
+            first_byte_timeout: Duration::from_secs(12),
             handler_timeout: Duration::from_secs(300),
             connect_timeout: Duration::from_secs(5),
             poll_interval: Duration::from_secs(1),
@@ -121,6 +128,12 @@ impl WorkerConfig {
             self.call_timeout,
             Duration::from_millis(100)..=Duration::from_secs(600),
             "a call that may take no time never succeeds, and one without end holds its budget",
+        );
+        problems.within(
+            "worker.first_byte_timeout",
+            self.first_byte_timeout,
+            Duration::from_millis(100)..=Duration::from_secs(600),
+            "no answer begins in no time, and one that never begins holds its budget",
         );
         problems.within(
             "worker.handler_timeout",

@@ -29,7 +29,7 @@ impl Provider {
         config: &ProviderConfig,
     ) -> Result<Self, Vec<ProviderProblem>> {
         let mut problems = Problems::default();
-        check_base_url(&config.base_url, &mut problems);
+        check_base_url(config, &mut problems);
         check_auth(config, &mut problems);
         let limits = config
             .limits
@@ -139,7 +139,8 @@ fn secret_parameters(config: &ProviderConfig) -> Vec<String> {
     own.chain(&config.auth.reader_query).cloned().collect()
 }
 
-fn check_base_url(base_url: &str, problems: &mut Problems) {
+fn check_base_url(config: &ProviderConfig, problems: &mut Problems) {
+    let base_url = config.base_url.as_str();
     let mut add = |rule: &str, reason: &str| {
         // Without what stands before an @: it would be a password.
         let shown = base_url.rsplit('@').next().unwrap_or_default();
@@ -158,9 +159,14 @@ fn check_base_url(base_url: &str, problems: &mut Problems) {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback) {
+    let is_trusted = is_loopback
+        || (url.host_str()).is_some_and(|host| {
+            let named = &config.plain_http_hosts;
+            named.iter().any(|known| known.eq_ignore_ascii_case(host))
+        });
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_trusted) {
         add(
-            "must start with https:// unless the host is this machine",
+            "must start with https:// unless the host is this machine or one of plain_http_hosts",
             "the key would travel readable by others",
         );
     }

@@ -53,6 +53,7 @@ async fn bench(store: Store) -> Bench {
     let limits = Limits {
         connect_timeout: Duration::from_secs(5),
         call_timeout: Duration::from_secs(15),
+        first_byte_timeout: Duration::from_secs(12),
         max_body_bytes: 1 << 20,
     };
     let secret = setup.secrets.provider_key("CMC_API_KEY");

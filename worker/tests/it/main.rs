@@ -24,4 +24,5 @@ mod shutdown;
 mod spawned;
 mod storing;
 mod trouble;
+mod upstream_safety;
 mod waking;
