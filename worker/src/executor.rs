@@ -32,7 +32,8 @@ use shared::metrics;
 use shared::provider::{Provider, RawReply, RetryAfter};
 use shared::retry::RetryPolicy;
 use shared::store::{
-    AdmittedCall, CallRecord, Notifier, Recorded, Settlement, Store, StoreError, Wake,
+    AdmittedCall, CallRecord, JobResult, JobVerdict, Notifier, Recorded, Settlement, Store,
+    StoreError, Wake,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -238,6 +239,9 @@ impl Executor {
             ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             "call recorded",
         );
+        for job in &record.jobs {
+            report_job(call, job);
+        }
         if recorded.drift > 0 {
             tracing::warn!(%provider, %endpoint, credits = recorded.drift, "the provider charged more than its rule says");
         }
@@ -253,6 +257,27 @@ impl Executor {
         }
         // A slot is free, and what waited for this call's cost may fit now.
         self.wake.wake_jobs();
+    }
+}
+
+/// One line for each job of a call, by which a job can be followed: what is as it should
+/// be to those who ask for more, what is not to everybody.
+fn report_job(call: &AdmittedCall, job: &JobResult) {
+    let (call, resource) = (call.id, &job.resource_key);
+    match &job.verdict {
+        JobVerdict::Done => tracing::debug!(job = %job.id, %call, %resource, "job completed"),
+        JobVerdict::Release => tracing::debug!(job = %job.id, %call, %resource, "job waits again"),
+        JobVerdict::Retry { after, error } => tracing::info!(
+            job = %job.id, %call, %resource, error,
+            wait_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+            "job's attempt failed",
+        ),
+        JobVerdict::NotFound => {
+            tracing::info!(job = %job.id, %call, %resource, "job failed: there is no such thing");
+        }
+        JobVerdict::Fail { error } => {
+            tracing::warn!(job = %job.id, %call, %resource, error, "job failed");
+        }
     }
 }
 

@@ -106,6 +106,9 @@ impl Pump {
         }
         let more = !admission.busy && (!admission.calls.is_empty() || admission.ended > 0);
         for call in admission.calls {
+            for job in &call.jobs {
+                tracing::debug!(job = %job.id, call = %call.id, attempt = job.attempt, resource = %job.resource_key, "job claimed");
+            }
             let (executor, slot) = (Arc::clone(&self.executor), slots.pop());
             let hold = executor.in_flight.hold_call(call.lease_token);
             self.calls.spawn(async move {

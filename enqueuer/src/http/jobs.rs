@@ -12,6 +12,7 @@ use super::job_view::JobView;
 use super::jobs_request::{self, Wanted};
 use super::{Whole, cursor};
 use crate::app::App;
+use crate::job_log;
 use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
 use crate::query::{Query, invalid};
@@ -44,6 +45,7 @@ pub(super) async fn create(
     let wanted = jobs_request::read(&body, &app.catalog)?;
     let enqueued = app.store.enqueue(wanted.requests()).await?;
     app.notifier.jobs();
+    job_log::enqueued(&enqueued, "an operator");
 
     let is_new = enqueued.iter().any(|job| job.is_new);
     let status = if is_new {

@@ -9,6 +9,7 @@ use shared::store::JobRequest;
 
 use super::wait::read_request;
 use crate::app::App;
+use crate::job_log;
 
 /// For how long a resource is not asked for again by this process.
 const QUIET: Duration = Duration::from_secs(1);
@@ -59,7 +60,10 @@ pub(super) fn renew(app: &App, resources: Vec<ResourceSpec>) {
             .map(|resource| read_request(resource, Priority::READER_REFRESH, attempts))
             .collect();
         match app.store.enqueue(&requests).await {
-            Ok(_) => app.notifier.jobs(),
+            Ok(enqueued) => {
+                app.notifier.jobs();
+                job_log::enqueued(&enqueued, "a reader of an old answer");
+            }
             // The next reader asks again.
             Err(error) => {
                 tracing::debug!(cause = error.chain(), "old entries are not being renewed");

@@ -13,6 +13,7 @@ use shared::store::{CachedEntry, Closed, JobRequest, StoreError};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::job_log;
 
 /// Longest time between two looks.
 const POLL: Duration = Duration::from_secs(1);
@@ -143,6 +144,7 @@ async fn enqueue(
         .collect();
     let enqueued = app.store.enqueue(&requests).await?;
     app.notifier.jobs();
+    job_log::enqueued(&enqueued, "a waiting reader");
     Ok(enqueued
         .into_iter()
         .map(|enqueued| enqueued.job.id)

@@ -79,7 +79,9 @@ impl Runner {
             }
         };
         match &outcome {
-            Outcome::Done => {}
+            Outcome::Done => {
+                tracing::debug!(job = %job.id, kind = job.kind, attempt, "job completed");
+            }
             Outcome::Retry { error, .. } | Outcome::Fail { error } => tracing::warn!(
                 job = %job.id,
                 kind = job.kind,
