@@ -6,6 +6,7 @@ mod cursor;
 mod health;
 mod job_view;
 mod jobs;
+mod jobs_many;
 mod jobs_request;
 mod lanes;
 mod process_pending;
@@ -37,6 +38,8 @@ pub(crate) fn routes() -> Router<App> {
                 .head(process_pending::refuse_head),
         )
         .route("/api/jobs", post(jobs::create).get(jobs::list))
+        .route("/api/jobs/retry", post(jobs_many::retry))
+        .route("/api/jobs/cancel", post(jobs_many::cancel))
         .route("/api/jobs/{id}", get(jobs::show))
         .route("/api/jobs/{id}/retry", post(jobs::retry))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))

@@ -61,7 +61,7 @@ pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};
 pub use error::StoreError;
 pub use finish::{JobEnd, JobOutcome};
-pub use jobs::{JobFilter, JobRow, JobsPage};
+pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
 pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look};
 pub use migrate::MIGRATOR;

@@ -12,6 +12,7 @@ POST /api/jobs/process-pending        enqueue what is due; GET does the same
 POST /api/jobs                        enqueue a job, or an array of them
 GET  /api/jobs  /api/jobs/{id}        jobs, newest first; one job
 POST /api/jobs/{id}/retry  /cancel    try again; stop
+POST /api/jobs/retry  /cancel         the same for all jobs that a filter picks
 GET  /api/budget  /api/calls          what stands against each limit; the ledger
 GET  /api/resources                   what is cached and tracked, with ages
 PUT  /api/resources/{key}             track; DELETE untracks

@@ -14,6 +14,7 @@ mod harness;
 mod health;
 mod job_args;
 mod jobs;
+mod jobs_many;
 mod operations;
 mod process_pending;
 mod reads;

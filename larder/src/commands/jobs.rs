@@ -1,5 +1,6 @@
 //! `larder jobs`: list, show, retry and cancel.
 
+mod many;
 mod show;
 
 use std::process::ExitCode;
@@ -25,10 +26,10 @@ enum Action {
     List(ListArguments),
     /// Show one job, with the errors of all its attempts
     Show(OneArguments),
-    /// Let a failed or cancelled job wait again, with all its attempts
-    Retry(OneArguments),
-    /// Cancel a pending job; ask a running one to stop
-    Cancel(OneArguments),
+    /// Let a failed or cancelled job wait again, with all its attempts; or all that fit
+    Retry(many::Arguments),
+    /// Cancel a pending job, ask a running one to stop; or all that fit
+    Cancel(many::Arguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -85,32 +86,40 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             }
             Ok(ExitCode::SUCCESS)
         }
-        Action::Retry(arguments) => {
-            let job = store.retry(JobId(arguments.id)).await;
-            let job = job.map_err(|error| {
-                refused(&error).with_help(
-                    "only failed and cancelled jobs can be retried, \
-                     and no refresh beside another live one of its resource",
-                )
-            })?;
-            store
-                .announce_jobs()
-                .await
-                .map_err(|error| failure(&error))?;
-            done(&job, arguments.json, "waits again")
-        }
-        Action::Cancel(arguments) => {
-            let job = store.cancel(JobId(arguments.id)).await;
-            let job = job.map_err(|error| {
-                refused(&error).with_help("only pending and running jobs can be cancelled")
-            })?;
-            let what = match job.status {
-                JobStatus::Running => "was asked to stop",
-                _ => "is cancelled",
-            };
-            done(&job, arguments.json, what)
-        }
+        Action::Retry(arguments) => match arguments.id {
+            Some(id) => retry(&store, JobId(id), arguments.json).await,
+            None => many::retry(&store, arguments).await,
+        },
+        Action::Cancel(arguments) => match arguments.id {
+            Some(id) => cancel(&store, JobId(id), arguments.json).await,
+            None => many::cancel(&store, arguments).await,
+        },
     }
+}
+
+async fn retry(store: &Store, id: JobId, json: bool) -> Outcome {
+    let job = store.retry(id).await.map_err(|error| {
+        refused(&error).with_help(
+            "only failed and cancelled jobs can be retried, \
+             and no refresh beside another live one of its resource",
+        )
+    })?;
+    store
+        .announce_jobs()
+        .await
+        .map_err(|error| failure(&error))?;
+    done(&job, json, "waits again")
+}
+
+async fn cancel(store: &Store, id: JobId, json: bool) -> Outcome {
+    let job = store.cancel(id).await.map_err(|error| {
+        refused(&error).with_help("only pending and running jobs can be cancelled")
+    })?;
+    let what = match job.status {
+        JobStatus::Running => "was asked to stop",
+        _ => "is cancelled",
+    };
+    done(&job, json, what)
 }
 
 async fn list(store: &Store, arguments: ListArguments) -> Outcome {

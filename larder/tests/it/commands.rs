@@ -141,6 +141,51 @@ async fn jobs_are_listed_shown_cancelled_and_retried(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn jobs_that_fit_are_cancelled_and_retried_together(pool: PgPool) {
+    printed(&pool, &["init"]);
+    let cancel = ["jobs", "cancel", "--lane", "coinmarketcap", "--limit", "2"];
+    let text = printed(&pool, &cancel);
+    assert_eq!(
+        text,
+        "2 jobs are cancelled, 0 running ones were asked to stop\n"
+    );
+    let all = json(&pool, &["jobs", "cancel", "--all", "--json"]);
+    let expected = serde_json::json!({"matched": 100, "cancelled": 100, "cancel_requested": 0});
+    assert_eq!(all, expected);
+
+    let early = ["--created-before", "2000-01-01T00:00:00Z", "--json"];
+    let none = json(&pool, &[&["jobs", "retry"][..], &early].concat());
+    assert_eq!(none["matched"], 0);
+    let retry = [
+        "jobs",
+        "retry",
+        "--status",
+        "cancelled",
+        "--kind",
+        "refresh",
+    ];
+    let text = printed(&pool, &retry);
+    assert_eq!(
+        text,
+        "102 jobs wait again, 0 resources had a live job already\n"
+    );
+
+    let wrong = refused(&pool, &["jobs", "retry", "--status", "running"]);
+    assert!(wrong.contains("help: give --status failed"), "{wrong}");
+    let id = uuid::Uuid::nil().to_string();
+    for vague in [
+        &["jobs", "cancel"][..],
+        &["jobs", "cancel", "--limit", "5"],
+        &["jobs", "cancel", "--all", "--lane", "local"],
+        &["jobs", "cancel", &id, "--all"],
+    ] {
+        assert_eq!(run(&pool, vague).status.code(), Some(2), "{vague:?}");
+    }
+    let kept = json(&pool, &["jobs", "list", "--json", "--status", "pending"]);
+    assert_eq!(kept["jobs"].as_array().unwrap().len(), 20);
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_job_that_is_not_there_is_named(pool: PgPool) {
     let id = uuid::Uuid::nil().to_string();
     for action in ["show", "retry", "cancel"] {

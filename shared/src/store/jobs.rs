@@ -1,5 +1,7 @@
 //! Shows jobs, and lets people cancel and retry them.
 
+mod many;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::postgres::PgTransaction;
@@ -7,6 +9,8 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, finish};
 use crate::model::{JobId, JobStatus};
+
+pub use many::{Cancelled, JobSelection, Retried};
 
 /// A job as people see it, live or ended, and as the API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -190,15 +194,7 @@ impl Store {
         .await?;
         match found.map(|row| row.status) {
             Some(JobStatus::Running) => {
-                sqlx::query!(
-                    r#"
-                    -- name: cancel_request
-                    update larder.jobs set cancel_requested = true where id = $1
-                    "#,
-                    id.0,
-                )
-                .execute(&mut *tx)
-                .await?;
+                request_cancel_in(&mut tx, &[id.0]).await?;
             }
             Some(_) => {
                 finish::cancel_in(&mut tx, &[id.0]).await?;
@@ -217,45 +213,42 @@ impl Store {
 
     /// Lets a failed or cancelled job wait again, with all its attempts; answers the job.
     ///
+    /// Only an answer that is asked for from now on satisfies it.
+    ///
     /// # Errors
     ///
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it completed, is live, or
     /// is a refresh of a resource that has another live job.
     pub async fn retry(&self, id: JobId) -> Result<JobRow, StoreError> {
         let mut tx = self.pool.begin().await?;
-        let back = sqlx::query_scalar!(
-            r#"
-            -- name: retry
-            with back as (
-                delete from larder.finished_jobs f
-                where f.id = $1 and f.status in ('failed', 'cancelled')
-                  and not exists (select from larder.jobs j
-                                  where j.resource_key = f.resource_key and j.kind = 'refresh')
-                returning *
-            )
-            insert into larder.jobs (
-                id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority,
-                max_attempts, errors, created_at
-            )
-            select id, lane, kind, endpoint, resource_key, batch_key, item, args, class, priority,
-                   max_attempts, errors, created_at
-            from back
-            returning id
-            "#,
-            id.0,
-        )
-        .fetch_optional(&mut *tx)
-        .await?;
+        let back = many::retry_in(&mut tx, &[id.0]).await?;
         tx.commit().await?;
         let job = self.job(id).await?;
         match back {
-            Some(_) => Ok(job),
-            None => Err(StoreError::WrongStatus {
+            0 => Err(StoreError::WrongStatus {
                 id,
                 status: job.status.as_str(),
             }),
+            _ => Ok(job),
         }
     }
+}
+
+/// Asks running jobs to stop: their worker hears of it with its next heartbeat.
+async fn request_cancel_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        r#"
+        -- name: cancel_request
+        update larder.jobs set cancel_requested = true where id = any($1)
+        "#,
+        ids,
+    )
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 /// Live jobs by id, in no particular order.

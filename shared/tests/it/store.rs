@@ -5,6 +5,7 @@ mod calendar;
 mod enqueue;
 mod keep;
 mod local;
+mod many;
 mod record;
 mod rescue;
 
