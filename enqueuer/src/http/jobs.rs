@@ -57,10 +57,10 @@ pub(super) async fn create(
     Ok(match wanted {
         Wanted::Several(_) => (status, Json(jobs.collect::<Vec<_>>())).into_response(),
         Wanted::One(_) => {
-            // The job that was in the way can end before it is read: asking again makes one.
-            let job = jobs.next().ok_or_else(|| {
-                Problem::new(Kind::WrongStatus, "its job ended at this moment; ask again")
-            })?;
+            // Not reached: every request is answered.
+            let job = jobs
+                .next()
+                .ok_or_else(|| Problem::new(Kind::Internal, "no job was made"))?;
             let place = format!("/api/jobs/{}", job.job.id());
             (status, [(header::LOCATION, place)], Json(job)).into_response()
         }

@@ -8,6 +8,10 @@ use sqlx::postgres::PgTransaction;
 use super::{JobRow, Store, StoreError};
 use crate::model::{JobId, Priority, ResourceSpec};
 
+/// How often a request meets a live job that ends before it is answered. Each time somebody
+/// else has made the next one and ended it too: more than a few is not chance.
+const ROUNDS: usize = 20;
+
 /// A job as it is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobRequest {
@@ -48,15 +52,8 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Whatever the database reports; nothing is stored then.
+    /// [`StoreError::Contended`], or whatever the database reports; nothing is stored then.
     pub async fn enqueue(&self, requests: &[JobRequest]) -> Result<Vec<Enqueued>, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        let resources: Vec<&ResourceSpec> = requests
-            .iter()
-            .filter_map(|request| request.resource.as_ref())
-            .collect();
-        super::resources::insert_missing(&mut tx, &resources, "read").await?;
-
         // In key order, so that two requests that share keys wait for each other in one order.
         let mut order: Vec<usize> = (0..requests.len()).collect();
         order.sort_by_key(|&index| {
@@ -65,53 +62,60 @@ impl Store {
                 .as_ref()
                 .map(|resource| &resource.key)
         });
-        let ids: Vec<JobId> = requests.iter().map(|_| JobId::new()).collect();
-        let mut live = insert(&mut tx, requests, &order, &ids).await?;
-        let mut found: Vec<Option<JobId>> = vec![None; requests.len()];
-        let mut is_new = vec![false; requests.len()];
-        loop {
-            for (index, id) in ids.iter().enumerate() {
-                if live.contains(&id.0) {
-                    found[index] = Some(*id);
-                    is_new[index] = true;
-                }
+        for _ in 0..ROUNDS {
+            // A transaction to each round: one that kept what it has inserted would go against
+            // the order of keys when it inserts the rest, and deadlock with another like it.
+            let mut tx = self.pool.begin().await?;
+            let answered = enqueue_in(&mut tx, requests, &order).await?;
+            if answered.len() == requests.len() {
+                tx.commit().await?;
+                return Ok(answered);
             }
-            let missing: Vec<usize> = order
-                .iter()
-                .copied()
-                .filter(|&index| found[index].is_none())
-                .collect();
-            if missing.is_empty() {
-                break;
-            }
-            // A statement of its own: the insert could not see the rows that it met.
-            raise(&mut tx, requests, &missing, &mut found).await?;
-            let ended: Vec<usize> = missing
-                .into_iter()
-                .filter(|&index| found[index].is_none())
-                .collect();
-            if ended.is_empty() {
-                break;
-            }
-            // The job that was in the way ended between the two statements.
-            live = insert(&mut tx, requests, &ended, &ids).await?;
+            tx.rollback().await?;
         }
-        let found: Vec<JobId> = found.into_iter().flatten().collect();
-        let rows: HashMap<JobId, JobRow> = super::jobs::live_by_id(&mut tx, &found)
-            .await?
-            .into_iter()
-            .map(|row| (row.id, row))
-            .collect();
-        tx.commit().await?;
-        Ok(found
-            .iter()
-            .zip(is_new)
-            .filter_map(|(id, is_new)| {
-                let job = rows.get(id)?.clone();
-                Some(Enqueued { job, is_new })
-            })
-            .collect())
+        Err(StoreError::Contended)
     }
+}
+
+/// Enqueues the requests, in this order; answers them, in their own order, without those
+/// whose live job ended meanwhile.
+async fn enqueue_in(
+    tx: &mut PgTransaction<'_>,
+    requests: &[JobRequest],
+    order: &[usize],
+) -> Result<Vec<Enqueued>, StoreError> {
+    let resources: Vec<&ResourceSpec> = requests
+        .iter()
+        .filter_map(|request| request.resource.as_ref())
+        .collect();
+    super::resources::insert_missing(tx, &resources, "read").await?;
+    let ids: Vec<JobId> = requests.iter().map(|_| JobId::new()).collect();
+    let new = insert(tx, requests, order, &ids).await?;
+    let mut found: Vec<Option<JobId>> = ids
+        .iter()
+        .map(|id| Some(*id).filter(|id| new.contains(&id.0)))
+        .collect();
+    let met: Vec<usize> = order
+        .iter()
+        .copied()
+        .filter(|&index| found[index].is_none())
+        .collect();
+    if !met.is_empty() {
+        // A statement of its own: the insert could not see the rows that it met.
+        raise(tx, requests, &met, &mut found).await?;
+    }
+    let live: Vec<JobId> = found.iter().copied().flatten().collect();
+    let rows: HashMap<JobId, JobRow> = super::jobs::live_by_id(tx, &live)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
+    let answered = found.iter().zip(&ids).filter_map(|(found, own)| {
+        let job = rows.get(found.as_ref()?)?.clone();
+        let is_new = job.id == *own;
+        Some(Enqueued { job, is_new })
+    });
+    Ok(answered.collect())
 }
 
 impl Store {

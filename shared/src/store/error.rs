@@ -44,6 +44,11 @@ pub enum StoreError {
         status: &'static str,
     },
 
+    /// Live jobs that stood in the way of new ones ended, each time before they could be
+    /// answered.
+    #[error("other jobs for the same resources began and ended too often at this moment")]
+    Contended,
+
     /// Anything that the driver or the server reports.
     #[error("the database did not do what was asked")]
     Database(#[from] sqlx::Error),
@@ -56,7 +61,7 @@ impl StoreError {
     /// pass; a value that the database refuses does not.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::ReadOnly => true,
+            Self::ReadOnly | Self::Contended => true,
             Self::Database(sqlx::Error::Database(error)) => match error.code() {
                 // Data exceptions, violated constraints, limits of the server (nested too
                 // deeply, too large) and what a trigger raises: the same values fail again.

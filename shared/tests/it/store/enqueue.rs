@@ -53,6 +53,52 @@ async fn many_who_ask_at_once_make_one_job(pool: sqlx::PgPool) -> TestResult {
     Ok(())
 }
 
+/// A live job can end between any two statements of whoever meets it.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn every_request_is_answered_also_while_the_jobs_end(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let requests: Vec<_> = (1..=5).map(|id| refresh(quote(id))).collect();
+    let stop = tokio_util::sync::CancellationToken::new();
+    let ending = tokio::spawn({
+        let (store, stop) = (store.clone(), stop.clone());
+        async move {
+            let (all, mut ended) = (shared::store::JobSelection::default(), 0);
+            while !stop.is_cancelled() {
+                ended += store.cancel_many(&all).await.unwrap().cancelled;
+            }
+            ended
+        }
+    });
+    let asking = (0..3).map(|_| {
+        let (store, requests) = (store.clone(), requests.clone());
+        async move {
+            let mut new = 0;
+            for _ in 0..100 {
+                let answer = store.enqueue(&requests).await.unwrap();
+                let keys = answer
+                    .iter()
+                    .map(|one| one.job.resource_key.clone().unwrap());
+                let asked = requests.iter().filter_map(|one| one.resource.as_ref());
+                assert!(keys.eq(asked.map(|spec| spec.key.to_string())));
+                new += answer.iter().filter(|one| one.is_new).count();
+            }
+            new
+        }
+    });
+
+    let new: usize = futures::future::join_all(asking).await.into_iter().sum();
+
+    stop.cancel();
+    let ended =
+        ending.await? + u64::try_from(number(&store, "select count(*) from larder.jobs").await)?;
+    assert_eq!(
+        u64::try_from(new)?,
+        ended,
+        "each new job was told as new once"
+    );
+    Ok(())
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn the_same_resource_twice_in_one_request_is_one_job(pool: sqlx::PgPool) -> TestResult {
     let store = store_with(pool, Vec::new()).await;
