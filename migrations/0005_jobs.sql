@@ -37,6 +37,7 @@ create table larder.jobs (
         and (lease_token is null) = (leased_until is null)
         and (lease_token is null) = (leased_by is null)
     ),
+    constraint jobs_running_have_begun check (status <> 'running' or (attempt >= 1 and started_at is not null)),
     constraint jobs_refresh_a_resource check (
         (kind = 'refresh') = (resource_key is not null)
         and (kind = 'refresh') = (batch_key is not null)
@@ -50,6 +51,32 @@ create table larder.jobs (
     autovacuum_vacuum_cost_delay = 0,
     autovacuum_analyze_scale_factor = 0.05
 );
+
+-- What no statement may do to a job, whoever writes it: lose or make up an attempt, change the
+-- holder of a lease that runs, be another job. A condition of the trigger, not a body, so that the
+-- changes that are allowed call no function.
+create function larder.refuse_change() returns trigger
+language plpgsql
+as $$
+begin
+    raise exception 'larder: a job of table % must not be changed like this', tg_table_name
+        using errcode = 'restrict_violation',
+              detail = format('job %s, from %s (attempt %s) to %s (attempt %s)',
+                              old.id, old.status, old.attempt, new.status, new.attempt);
+end
+$$;
+create trigger jobs_change_as_drawn before update on larder.jobs
+    for each row when (
+        new.id <> old.id
+        or case
+            when old.status = new.status
+                then new.attempt <> old.attempt or new.lease_token is distinct from old.lease_token
+            when new.status = 'running' then new.attempt <> old.attempt + 1
+            -- A release and a rescue give the attempt back, a retry does not.
+            else new.attempt not in (old.attempt, old.attempt - 1)
+        end
+    )
+    execute function larder.refuse_change();
 
 -- The claim order.
 create index jobs_due_idx on larder.jobs (lane, priority, run_at, id) where status = 'pending';
@@ -86,7 +113,9 @@ create table larder.finished_jobs (
     created_at timestamptz not null,
     started_at timestamptz,
     completed_at timestamptz not null,
-    constraint finished_jobs_are_final check (status in ('completed', 'failed', 'cancelled'))
+    constraint finished_jobs_are_final check (status in ('completed', 'failed', 'cancelled')),
+    -- Only a person ends a job that no worker has held.
+    constraint finished_jobs_have_begun check (status = 'cancelled' or (attempt >= 1 and started_at is not null))
 ) partition by list (status);
 
 create table larder.finished_jobs_done partition of larder.finished_jobs
@@ -95,6 +124,10 @@ create table larder.finished_jobs_failed partition of larder.finished_jobs
     for values in ('failed') partition by range (completed_at);
 create table larder.finished_jobs_done_default partition of larder.finished_jobs_done default;
 create table larder.finished_jobs_failed_default partition of larder.finished_jobs_failed default;
+
+-- What has ended is history: it is moved back (a retry) or pruned, never changed.
+create trigger finished_jobs_stay before update on larder.finished_jobs
+    for each row execute function larder.refuse_change();
 
 create index finished_jobs_id_idx on larder.finished_jobs (id);
 create index finished_jobs_created_idx on larder.finished_jobs (created_at);

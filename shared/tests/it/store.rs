@@ -8,6 +8,7 @@ mod local;
 mod many;
 mod record;
 mod rescue;
+mod transitions;
 
 use std::time::Duration;
 

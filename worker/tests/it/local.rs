@@ -131,8 +131,11 @@ async fn who_lost_its_lease_is_told_and_finishes_nothing(pool: PgPool) {
     let running = "select count(*) from larder.jobs where status = 'running'";
     becomes(&rig.pool, running, 1).await;
     // Somebody else has it now.
-    sqlx::query(
-        "update larder.jobs set lease_token = gen_random_uuid(), leased_by = 'another',
+    sqlx::raw_sql(
+        "update larder.jobs set status = 'pending', attempt = attempt - 1, lease_token = null,
+                leased_by = null, leased_until = null;
+         update larder.jobs set status = 'running', attempt = attempt + 1,
+                lease_token = gen_random_uuid(), leased_by = 'another',
                 leased_until = clock_timestamp() + interval '1 hour'",
     )
     .execute(&rig.pool)

@@ -206,9 +206,9 @@ async fn history_is_dropped_by_the_day_and_failures_are_kept_longer(
                 .await?;
             let insert = format!(
                 "insert into larder.finished_jobs (id, lane, kind, args, class, priority, status, run_at,
-                   attempt, max_attempts, rescues, errors, created_at, completed_at)
+                   attempt, max_attempts, rescues, errors, created_at, started_at, completed_at)
                  values (gen_random_uuid(), 'local', 'noop', '{{}}', 'operator', 20, '{status}', now(), 1, 5, 0,
-                   '[]', now(), ({day})::timestamp at time zone 'UTC' + interval '1 hour')"
+                   '[]', now(), now(), ({day})::timestamp at time zone 'UTC' + interval '1 hour')"
             );
             sqlx::query(sqlx::AssertSqlSafe(insert))
                 .execute(store.pool())
