@@ -62,6 +62,17 @@ create index resources_due_idx on larder.resources (provider, next_refresh_at) w
 -- Ride-along: what is due soonest among those that share a call.
 create index resources_batch_idx on larder.resources (provider, batch_key, next_refresh_at) where tracked;
 
+-- Which configuration says what is tracked: that of the process that started last.
+create table larder.configuration (
+    -- There is one row.
+    id boolean primary key default true check (id),
+    -- Of what it tracks. A process with another one follows no list.
+    digest text not null,
+    -- The call that each followed list was last read from, by resource key.
+    lists jsonb not null default '{}'
+);
+insert into larder.configuration (digest) values ('');
+
 -- No foreign key to resources: an answer that was paid for is stored even if its resource
 -- was dropped in the meantime.
 create table larder.entries (

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::door::Door;
+use crate::lists::Lists;
 use crate::phase::CurrentPhase;
 use crate::problem::{Cause, Kind, Problem};
 use crate::reads::{Demand, Renewals};
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) is_loopback: bool,
     pub(crate) renewals: Renewals,
     pub(crate) demand: Demand,
+    pub(crate) lists: Lists,
     pub(crate) phase: CurrentPhase,
     /// Cancelled when the server stops.
     pub(crate) stop: CancellationToken,

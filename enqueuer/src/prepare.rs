@@ -58,7 +58,7 @@ async fn attempt(app: &App, url: &str, secrets: &Secrets) -> Result<(), StoreErr
     app.store.ping().await?;
     app.store.migrate().await?;
     let lanes = app.catalog.lanes(secrets);
-    app.store.sync(&lanes, app.catalog.tracked()).await
+    app.store.sync_all(&lanes, &app.catalog.wanted()).await
 }
 
 fn is_hopeless(error: &StoreError) -> bool {

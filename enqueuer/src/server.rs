@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{self, App, Shared};
 use crate::door::Door;
 use crate::error::EnqueuerError;
+use crate::lists::Lists;
 use crate::phase::CurrentPhase;
 use crate::reads::{self, Demand, Renewals};
 use crate::{prepare, tick};
@@ -136,7 +137,9 @@ impl Enqueuer {
             recorder,
         } = &self.settings;
         let connections = catalog.config().enqueuer.database_connections;
-        let store = Store::connect_lazy(self.database_url.expose_secret(), connections)
+        let patience = catalog.config().database.acquire_timeout;
+        let url = self.database_url.expose_secret();
+        let store = Store::connect_lazy_within(url, connections, patience)
             .map_err(EnqueuerError::Database)?;
         Ok(App::new(Shared {
             catalog: Arc::clone(catalog),
@@ -149,6 +152,7 @@ impl Enqueuer {
             is_loopback: self.address.ip().is_loopback(),
             renewals: Renewals::default(),
             demand: Demand::default(),
+            lists: Lists::default(),
             phase: CurrentPhase::new(),
             stop: stop.clone(),
         }))

@@ -7,6 +7,7 @@ use shared::store::{StoreError, Ticked};
 use shared::{metrics, schedule};
 
 use crate::app::App;
+use crate::lists;
 
 /// Ticks until the server stops; at once when `tick_every` is zero.
 pub(crate) async fn every_so_often(app: &App) {
@@ -43,6 +44,8 @@ pub(crate) async fn every_so_often(app: &App) {
 pub(crate) async fn tick(app: &App, keys: bool) -> Result<Ticked, StoreError> {
     // First what schedules say, so that it is due for this tick already.
     schedule::make_due_ticks(&app.store).await?;
+    // Then who is a member, so that a new one is due for this tick too.
+    lists::follow(app).await?;
     let ticked = app.store.tick(keys).await?;
     if ticked.enqueued > 0 {
         app.notifier.jobs();

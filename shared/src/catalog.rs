@@ -6,6 +6,7 @@
 //! endpoint, a parameter that it does not have) is reported with the rest, each problem
 //! with its key.
 
+mod follow;
 mod lanes;
 mod track;
 
@@ -15,7 +16,9 @@ use std::sync::Arc;
 use crate::budget::Pricing;
 use crate::config::{Config, ConfigErrors, Loaded, Problems, Source, load_with};
 use crate::model::kind::{self, WebhookArgs};
-use crate::model::{BatchKey, EndpointName, ProviderName, ResourceSpec, TrackSpec};
+use crate::model::{
+    BatchKey, EndpointName, FollowSpec, Members, ProviderName, ResourceSpec, TrackSpec, Wanted,
+};
 use crate::provider::{Provider, RequestError};
 
 pub use lanes::key_id;
@@ -26,6 +29,7 @@ pub struct Catalog {
     config: Config,
     providers: BTreeMap<ProviderName, Arc<Provider>>,
     tracked: Vec<TrackSpec>,
+    followed: Vec<FollowSpec>,
 }
 
 impl Catalog {
@@ -61,10 +65,12 @@ impl Catalog {
             }
         }
         let tracked = track::resolve(&config, &providers, problems);
+        let followed = follow::resolve(&config, &providers, &tracked, problems);
         Self {
             config,
             providers,
             tracked,
+            followed,
         }
     }
 
@@ -86,9 +92,23 @@ impl Catalog {
         self.providers.values()
     }
 
-    /// Every resource that the configuration tracks.
+    /// Every resource that the configuration names to be tracked.
     pub fn tracked(&self) -> &[TrackSpec] {
         &self.tracked
+    }
+
+    /// Every group whose members stand in a list.
+    pub fn followed(&self) -> &[FollowSpec] {
+        &self.followed
+    }
+
+    /// All that is to be tracked, as the store takes it.
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            tracked: &self.tracked,
+            followed: &self.followed,
+            members: self,
+        }
     }
 
     /// Checks that a handler of `kind` could run with `args`: that they are of its type,
@@ -153,6 +173,21 @@ pub enum ResourceError {
     /// The provider's engine refuses it.
     #[error(transparent)]
     Request(#[from] RequestError),
+}
+
+impl Members for Catalog {
+    fn members(&self, follow: &FollowSpec, list: &str) -> Result<Vec<ResourceSpec>, String> {
+        let provider = self
+            .providers
+            .get(&follow.provider)
+            .ok_or("its provider is gone")?;
+        provider
+            .members(follow, list)
+            .map_err(|error| match std::error::Error::source(&error) {
+                Some(cause) => format!("{error}: {cause}"),
+                None => error.to_string(),
+            })
+    }
 }
 
 impl Pricing for Provider {

@@ -28,6 +28,7 @@ mod closed;
 mod enqueue;
 mod error;
 mod finish;
+mod follow;
 mod heartbeat;
 mod jobs;
 mod lane;
@@ -61,6 +62,7 @@ pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};
 pub use error::StoreError;
 pub use finish::{JobEnd, JobOutcome};
+pub use follow::{Followed, ListProblem};
 pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
 pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look};
@@ -81,6 +83,9 @@ pub const JOBS_CHANNEL: &str = "larder_jobs";
 
 /// Channel on which renewed entries are announced. A hint.
 pub const CACHE_CHANNEL: &str = "larder_cache_changed";
+
+/// Longest wait for a connection where nothing else is said: for commands.
+const ACQUIRE: Duration = Duration::from_secs(5);
 
 /// How long a connection that worked is taken to work still.
 const TRUSTED: Duration = Duration::from_secs(1);
@@ -107,10 +112,24 @@ impl Store {
     /// [`StoreError::BadUrl`] if `url` is not a Postgres URL. The message never
     /// repeats it, since it may hold a password.
     pub fn connect_lazy(url: &str, connections: u32) -> Result<Self, StoreError> {
+        Self::connect_lazy_within(url, connections, ACQUIRE)
+    }
+
+    /// The same, where nothing waits longer than `acquire_timeout` for a connection, a free
+    /// one or a new one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::connect_lazy`].
+    pub fn connect_lazy_within(
+        url: &str,
+        connections: u32,
+        acquire_timeout: Duration,
+    ) -> Result<Self, StoreError> {
         let options = connect_options(url)?;
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(Duration::from_secs(5))
+            .acquire_timeout(acquire_timeout)
             // A round trip for each statement, to learn what the statement learns too.
             .test_before_acquire(false)
             .before_acquire(|connection, state| {

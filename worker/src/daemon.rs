@@ -62,7 +62,8 @@ pub async fn run(setup: Setup, once: bool) -> anyhow::Result<()> {
             config.listen
         )
     })?;
-    let store = Store::connect_lazy(&url, 2)?;
+    let patience = setup.catalog.config().database.acquire_timeout;
+    let store = Store::connect_lazy_within(&url, 2, patience)?;
     let health = stop.child_token();
     tokio::spawn(http::serve(listener, store.clone(), render, health));
     let kept = stop.clone();
@@ -109,7 +110,7 @@ async fn prepare(
             Store::reach(url, CONNECT).await?;
             store.ping().await?;
             store.migrate().await?;
-            store.sync(&lanes, setup.catalog.tracked()).await
+            store.sync_all(&lanes, &setup.catalog.wanted()).await
         };
         let error = match prepared.await {
             Ok(()) => return Ok(true),

@@ -85,8 +85,11 @@ impl Worker {
     /// [`WorkerError`] for a URL, a provider or a webhook that can never be used.
     pub fn start(options: WorkerOptions) -> Result<Self, WorkerError> {
         let config = &options.catalog.config().worker;
-        let store = Store::connect_lazy(&options.database_url, config.database_connections)?;
-        let vital = Store::connect_lazy(&options.database_url, VITAL_CONNECTIONS)?;
+        let patience = options.catalog.config().database.acquire_timeout;
+        let connect =
+            |connections| Store::connect_lazy_within(&options.database_url, connections, patience);
+        let store = connect(config.database_connections)?;
+        let vital = connect(VITAL_CONNECTIONS)?;
         let services = Services::new(store.clone(), options.catalog.config(), &options.secrets)?;
         let name = format!("worker-{}", Uuid::new_v4().simple());
         let (stop, end, give_up) = (

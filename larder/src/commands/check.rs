@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         setup.origin,
         counted(catalog.providers().count() as u64, "provider"),
         counted(limits as u64, "limit"),
-        counted(catalog.tracked().len() as u64, "tracked resource"),
+        counted(tracked(catalog), "tracked resource"),
         counted(credits_a_month(catalog), "credit"),
     ));
     Ok(ExitCode::SUCCESS)
@@ -47,6 +47,12 @@ fn counted(number: u64, what: &str) -> String {
     }
 }
 
+/// How many resources are tracked, when every list that is followed has enough items.
+fn tracked(catalog: &Catalog) -> u64 {
+    let followed = catalog.followed().iter().map(|follow| follow.first as u64);
+    catalog.tracked().len() as u64 + followed.sum::<u64>()
+}
+
 /// Most credits that the tracked resources cost in a month of 31 days, over all
 /// providers: what can share a call at the same pace does.
 fn credits_a_month(catalog: &Catalog) -> u64 {
@@ -56,6 +62,11 @@ fn credits_a_month(catalog: &Catalog) -> u64 {
         let times = times_a_month(&tracked.tracking.pace);
         let shared = (&resource.provider, &resource.batch_key, times);
         *items.entry(shared).or_default() += 1;
+    }
+    for follow in catalog.followed() {
+        let times = times_a_month(&follow.tracking.pace);
+        let shared = (&follow.provider, &follow.batch_key, times);
+        *items.entry(shared).or_default() += follow.first;
     }
     items
         .into_iter()

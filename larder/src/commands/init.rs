@@ -48,7 +48,7 @@ pub(super) async fn prepare(store: &Store, url: &str, setup: &Setup) -> Result<(
         store.ping().await?;
         store.migrate().await?;
         let lanes = setup.catalog.lanes(&setup.secrets);
-        store.sync(&lanes, setup.catalog.tracked()).await
+        store.sync_all(&lanes, &setup.catalog.wanted()).await
     };
     prepared.await.map_err(|error| failure(&error))
 }

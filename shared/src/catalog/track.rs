@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::{Config, Problems, TrackGroup};
-use crate::model::{Pace, ProviderName, ResourceSpec, TrackSpec, Tracking};
-use crate::provider::Provider;
+use crate::model::{EndpointName, Pace, ProviderName, ResourceSpec, TrackSpec, Tracking};
+use crate::provider::{Endpoint, Provider};
 
-/// Every tracked resource, in the order of the groups. What a provider refuses is added to
+/// Every resource that is named, in the order of the groups; the members of a list are
+/// known at run time only. What a provider refuses is added to
 /// `problems`.
 pub(super) fn resolve(
     config: &Config,
@@ -19,29 +20,27 @@ pub(super) fn resolve(
         let path = format!("track[{index}]");
         let mut resources = keys(group, &path, providers, problems);
         resources.extend(question(group, &path, providers, problems));
-        if group.first.is_some() && !problems.has(&format!("{path}.first")) {
-            problems.refuse(
-                &format!("{path}.first"),
-                "must be left out, and the items be named",
-                "this release follows no list whose items change",
-            );
-        }
-        let Some(pace) = pace(group) else {
-            // A group with neither has been reported already.
+        let Some(tracking) = tracking(group) else {
             continue;
         };
         tracked.extend(resources.into_iter().map(|resource| TrackSpec {
             resource,
             group: group.name.to_string(),
-            tracking: Tracking {
-                pace: pace.clone(),
-                max_age: group.max_age,
-                fresh_for: group.fresh_for,
-                weight: group.weight,
-            },
+            tracking: tracking.clone(),
         }));
     }
     tracked
+}
+
+/// How the members of a group are tracked; `None` if it says no pace, which has been
+/// reported already.
+pub(super) fn tracking(group: &TrackGroup) -> Option<Tracking> {
+    Some(Tracking {
+        pace: pace(group)?,
+        max_age: group.max_age,
+        fresh_for: group.fresh_for,
+        weight: group.weight,
+    })
 }
 
 /// When a group is refreshed; `None` if it does not say.
@@ -90,30 +89,19 @@ fn question(
     providers: &BTreeMap<ProviderName, Arc<Provider>>,
     problems: &mut Problems,
 ) -> Vec<ResourceSpec> {
-    let (Some(provider), Some(endpoint)) = (&group.provider, &group.endpoint) else {
+    let (Some(provider), Some(name)) = (&group.provider, &group.endpoint) else {
         return Vec::new();
     };
     let Some(provider) = providers.get(provider) else {
         return Vec::new();
     };
-    let Some(known) = provider.endpoint(endpoint) else {
-        let names: Vec<&str> = provider
-            .endpoints()
-            .map(|known| known.name().as_str())
-            .collect();
-        problems.refuse(
-            &format!("{path}.endpoint"),
-            "must be an endpoint of the provider",
-            &format!("there are {}", names.join(", ")),
-        );
+    let Some(known) = endpoint(provider, name, &format!("{path}.endpoint"), problems) else {
         return Vec::new();
     };
-    let query: Vec<(String, String)> = group
-        .parameters
-        .iter()
-        .map(|(name, value)| (name.clone(), value.texts().join(",")))
-        .collect();
-    match provider.read(known.path(), &query) {
+    if group.first.is_some() || group.of.is_some() {
+        return Vec::new();
+    }
+    match provider.read(known.path(), &query(group)) {
         Ok(read) => read.resources,
         Err(error) => {
             problems.refuse(
@@ -124,4 +112,35 @@ fn question(
             Vec::new()
         }
     }
+}
+
+/// The endpoint of this name, or a problem.
+pub(super) fn endpoint<'p>(
+    provider: &'p Provider,
+    name: &EndpointName,
+    key: &str,
+    problems: &mut Problems,
+) -> Option<&'p Endpoint> {
+    let known = provider.endpoint(name);
+    if known.is_none() {
+        let names: Vec<&str> = provider
+            .endpoints()
+            .map(|known| known.name().as_str())
+            .collect();
+        problems.refuse(
+            key,
+            "must be an endpoint of the provider",
+            &format!("there are {}", names.join(", ")),
+        );
+    }
+    known
+}
+
+/// What a group asks of its endpoint.
+pub(super) fn query(group: &TrackGroup) -> Vec<(String, String)> {
+    group
+        .parameters
+        .iter()
+        .map(|(name, value)| (name.clone(), value.texts().join(",")))
+        .collect()
 }

@@ -10,7 +10,9 @@ use super::problems::Problems;
 /// `[database]`: how every process talks to Postgres.
 ///
 /// Where it stands is a secret, since the URL carries a password: it comes from
-/// `DATABASE_URL` and `DATABASE_LISTEN_URL` only.
+/// `DATABASE_URL` and `DATABASE_LISTEN_URL` only. How long a statement may run is the
+/// role's to say (`alter role … set statement_timeout`): a transaction pooler takes it
+/// neither as a connection's option nor as a session's setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DatabaseConfig {
@@ -18,18 +20,12 @@ pub struct DatabaseConfig {
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub acquire_timeout: Duration,
-
-    /// Longest run of one statement; Postgres ends it then.
-    #[serde(with = "humantime_serde")]
-    #[schemars(with = "String")]
-    pub statement_timeout: Duration,
 }
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
         Self {
             acquire_timeout: Duration::from_secs(5),
-            statement_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -42,12 +38,6 @@ impl DatabaseConfig {
             self.acquire_timeout,
             Duration::from_millis(100)..=Duration::from_secs(300),
             "no connection is made in no time, and a request should not wait for minutes",
-        );
-        problems.within(
-            "database.statement_timeout",
-            self.statement_timeout,
-            Duration::from_secs(1)..=Duration::from_secs(3_600),
-            "a busy database would end statements that are only slow",
         );
     }
 }

@@ -23,7 +23,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use endpoint::{BatchConfig, CostConfig, EndpointConfig, ParameterConfig, SplitConfig};
+pub use endpoint::{
+    BatchConfig, CostConfig, EndpointConfig, ItemsConfig, ParameterConfig, SplitConfig,
+};
 pub use endpoint::{LetterCase, ParameterKind, SplitKind};
 pub use limit::{CalendarUnit, LimitConfig, LimitUnit, WindowConfig};
 pub use preset::{PRESETS, preset};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cost::CostRule;
+use super::items::Items;
 use super::parameter::Parameter;
 use super::pointer::Pointer;
 use super::split::Split;
@@ -21,6 +22,8 @@ pub struct Endpoint {
     /// The parameters that name items; empty where one call answers one question.
     pub(super) splits: BTreeMap<String, Split>,
     pub(super) cost: CostRule,
+    /// For an endpoint whose answer lists items of others.
+    pub(super) items: Option<Items>,
     pub(super) updated: Option<Pointer>,
     pub(super) update_frequency: Duration,
     pub(super) local: bool,
@@ -60,6 +63,17 @@ impl Endpoint {
     /// Whether one call can answer several resources.
     pub fn is_batched(&self) -> bool {
         !self.splits.is_empty()
+    }
+
+    /// The batch parameter of other endpoints that takes the items of this one's answer;
+    /// `None` where the answer is not known to list any.
+    pub fn lists_items_for(&self) -> Option<&str> {
+        self.items.as_ref().map(|items| items.parameter.as_str())
+    }
+
+    /// Whether `name` is a parameter that names the items of a call.
+    pub fn batches_by(&self, name: &str) -> bool {
+        self.splits.contains_key(name)
     }
 
     /// Whether it tells of the key itself: answered from the ledger, never cached.

@@ -2,9 +2,9 @@
 
 use sqlx::postgres::PgTransaction;
 
-use super::{Store, StoreError, seconds};
+use super::{ListProblem, Store, StoreError, seconds};
 use crate::budget::{LaneSpec, LimitSpec, LimitWindow};
-use crate::model::{ProviderName, TrackSpec};
+use crate::model::{ProviderName, TrackSpec, Wanted};
 
 impl Store {
     /// Makes lanes, limits and tracked resources what the configuration says, in one
@@ -18,8 +18,23 @@ impl Store {
     ///
     /// Whatever the database reports; nothing is changed then.
     pub async fn sync(&self, lanes: &[LaneSpec], tracked: &[TrackSpec]) -> Result<(), StoreError> {
+        self.sync_all(lanes, &Wanted::named(tracked)).await
+    }
+
+    /// The same with groups that follow a list: a list that cannot be read leaves the
+    /// members of its group as they are, and is told in the log.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports; nothing is changed then.
+    pub async fn sync_all(
+        &self,
+        lanes: &[LaneSpec],
+        wanted: &Wanted<'_>,
+    ) -> Result<(), StoreError> {
         let mut tx = self.pool.begin().await?;
-        // Locks in one order: lanes by name, then limits by id, then resources by key.
+        // Locks in one order: lanes by name, then limits by id, then the configuration, then
+        // resources by key.
         let mut lanes: Vec<&LaneSpec> = lanes.iter().collect();
         lanes.sort_by(|a, b| a.provider.cmp(&b.provider));
         for lane in &lanes {
@@ -29,8 +44,11 @@ impl Store {
             }
         }
         retire_missing(&mut tx, &lanes).await?;
-        super::track::sync(&mut tx, tracked).await?;
+        let problems = super::follow::start(&mut tx, wanted).await?;
         tx.commit().await?;
+        for ListProblem { group, list, why } in problems {
+            tracing::info!(group, list, why, "the list of a group cannot be read");
+        }
         Ok(())
     }
 }

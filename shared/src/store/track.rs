@@ -24,7 +24,7 @@ impl Store {
             group: String::new(),
             tracking: tracking.clone(),
         };
-        track(&mut tx, &[&spec], "api").await?;
+        track(&mut tx, &[&spec], "api", true).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -51,47 +51,70 @@ impl Store {
     }
 }
 
-/// Tracks what the configuration names, and no longer what it does not name any more.
+/// Tracks what a configuration names and what its lists have, and no longer what is in
+/// neither: all but `kept` and the members of `kept_groups`.
 pub(super) async fn sync(
     tx: &mut PgTransaction<'_>,
-    tracked: &[TrackSpec],
+    named: &[TrackSpec],
+    members: &[TrackSpec],
+    kept: &[String],
+    kept_groups: &[String],
 ) -> Result<(), StoreError> {
-    let mut tracked: Vec<&TrackSpec> = tracked.iter().collect();
-    // Stable, so that of two groups with the same resource the first one has it.
-    tracked.sort_by(|a, b| a.resource.key.cmp(&b.resource.key));
-    tracked.dedup_by(|later, first| later.resource.key == first.resource.key);
-    track(tx, &tracked, "config").await?;
-    let keys: Vec<String> = tracked
-        .iter()
-        .map(|track| track.resource.key.to_string())
-        .collect();
+    let (named, members) = (by_key(named), by_key(members));
+    // Before any row is locked: an insert can wait for one who waits for a row.
+    let specs = named.iter().chain(&members).map(|track| &track.resource);
+    resources::insert_missing(tx, &specs.collect::<Vec<_>>(), "config").await?;
+    // All rows in one order, before the statements that each take some of them.
+    sqlx::query!(
+        r#"
+        -- name: track_lock
+        select resource_key from larder.resources
+        where resource_key = any($1) or (tracked and origin = 'config')
+        order by resource_key
+        for update
+        "#,
+        kept,
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    track(tx, &named, "config", true).await?;
+    track(tx, &members, "config", false).await?;
     sqlx::query!(
         r#"
         -- name: untrack_missing
-        with gone as materialized (
-            select resource_key from larder.resources
-            where tracked and origin = 'config' and resource_key <> all($1)
-            order by resource_key
-            for update
-        )
         update larder.resources
         set tracked = false, origin = 'read', tracked_group = null, every = null,
             schedule_id = null, next_refresh_at = null, max_age = null, fresh_for = null, weight = 1
-        where resource_key in (select resource_key from gone)
+        where tracked and origin = 'config' and resource_key <> all($1)
+          and coalesce(tracked_group <> all($2), true)
         "#,
-        &keys,
+        kept,
+        kept_groups,
     )
     .execute(&mut **tx)
     .await?;
     Ok(())
 }
 
-/// Tracks resources in key order. Rows that are as they should be are not written.
+/// In key order; of two groups with the same resource the first one has it.
+fn by_key(tracked: &[TrackSpec]) -> Vec<&TrackSpec> {
+    let mut tracked: Vec<&TrackSpec> = tracked.iter().collect();
+    tracked.sort_by(|a, b| a.resource.key.cmp(&b.resource.key));
+    tracked.dedup_by(|later, first| later.resource.key == first.resource.key);
+    tracked
+}
+
+/// Tracks resources in key order. Rows that are as they should be are not written; those
+/// that a person tracks only if they are to be taken over.
 async fn track(
     tx: &mut PgTransaction<'_>,
     tracked: &[&TrackSpec],
     origin: &str,
+    take_over: bool,
 ) -> Result<(), StoreError> {
+    if tracked.is_empty() {
+        return Ok(());
+    }
     let specs: Vec<&ResourceSpec> = tracked.iter().map(|track| &track.resource).collect();
     resources::insert_missing(tx, &specs, origin).await?;
     let schedules = schedules(tx, tracked).await?;
@@ -137,6 +160,7 @@ async fn track(
                    r.weight)
                   is distinct from
                   (true, $8, w.tracked_group, w.every, w.schedule_id, w.max_age, w.fresh_for, w.weight)
+              and ($9 or not r.tracked or r.origin <> 'api')
             order by r.resource_key
             for update of r
         )
@@ -164,6 +188,7 @@ async fn track(
         &column(|track| track.tracking.fresh_for.map(seconds)) as &[Option<f64>],
         &weights,
         origin,
+        take_over,
     )
     .execute(&mut **tx)
     .await?;

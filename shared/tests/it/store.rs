@@ -3,6 +3,7 @@
 mod admit;
 mod calendar;
 mod enqueue;
+mod follow;
 mod keep;
 mod local;
 mod many;

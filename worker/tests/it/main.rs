@@ -13,6 +13,7 @@ mod chaos;
 mod closing;
 mod crash;
 mod drain;
+mod follow;
 mod handlers;
 mod idle;
 mod local;

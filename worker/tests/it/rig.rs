@@ -113,7 +113,10 @@ impl Rig {
         let setup = Setup::from_environment(environment, dir.path(), None).unwrap();
         let store = Store::new(pool.clone());
         let lanes = setup.catalog.lanes(&setup.secrets);
-        store.sync(&lanes, setup.catalog.tracked()).await.unwrap();
+        store
+            .sync_all(&lanes, &setup.catalog.wanted())
+            .await
+            .unwrap();
         Self {
             upstream: sandbox.handle(),
             sandbox,

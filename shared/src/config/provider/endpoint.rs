@@ -30,6 +30,11 @@ pub struct EndpointConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch: Option<BatchConfig>,
 
+    /// Where the answer lists items that another endpoint can be asked for: a
+    /// group can follow the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub items: Option<ItemsConfig>,
+
     /// The most that a call can cost.
     pub cost: CostConfig,
 
@@ -55,6 +60,7 @@ impl Default for EndpointConfig {
             one_of: Vec::new(),
             at_most_one: Vec::new(),
             batch: None,
+            items: None,
             cost: CostConfig::default(),
             updated: None,
             update_frequency: Duration::from_secs(60),
@@ -146,6 +152,21 @@ pub struct BatchConfig {
     /// The list parameters that name items, and how a reply to each is taken
     /// apart. A request gives exactly one of them.
     pub parameters: BTreeMap<String, SplitConfig>,
+}
+
+/// An answer that lists items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ItemsConfig {
+    /// JSON pointer inside the data to the list; the data is the list unless given.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub at: String,
+
+    /// JSON pointer inside an element to the item's name.
+    pub by: String,
+
+    /// The batch parameter of other endpoints that takes such names.
+    pub parameter: String,
 }
 
 /// How the reply to a batch is taken apart, and put together again.

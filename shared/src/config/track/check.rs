@@ -165,7 +165,7 @@ impl<'a> Group<'a> {
         }
         if let Some(first) = self.group.first {
             let reason = "each is a resource of its own";
-            problems.within(&self.key("first"), first, 1..=10_000, reason);
+            problems.within(&self.key("first"), first, 1..=5_000, reason);
         }
         if self.group.of.is_some() && self.group.of == self.group.endpoint {
             let reason = "its items would have to be known before they can be asked for";

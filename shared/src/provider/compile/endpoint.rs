@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::pointer;
-use crate::config::provider::{CostConfig, EndpointConfig, ParameterKind, SplitConfig, SplitKind};
+use crate::config::provider::{
+    CostConfig, EndpointConfig, ItemsConfig, ParameterKind, SplitConfig, SplitKind,
+};
 use crate::provider::cost::{CostRule, CreditRule, MOST_CREDITS};
 use crate::provider::endpoint::{Endpoint, PathTemplate};
+use crate::provider::items::Items;
 use crate::provider::parameter::Parameter;
 use crate::provider::problem::Problems;
 use crate::provider::read::MAX_ITEMS;
@@ -36,6 +39,10 @@ pub(super) fn compile(
     let splits = splits(key, config, problems);
     let cost = cost(key, &config.cost, config, problems);
     let updated = pointer(format!("{key}.updated"), config.updated.as_ref(), problems);
+    let items = config
+        .items
+        .as_ref()
+        .and_then(|items| list_of_items(key, items, problems));
     Some(Endpoint {
         name: parsed.ok()?,
         path: path?,
@@ -45,9 +52,20 @@ pub(super) fn compile(
         batch_max: config.batch.as_ref().map_or(1, |batch| batch.max),
         splits,
         cost,
+        items,
         updated,
         update_frequency: config.update_frequency,
         local: config.local,
+    })
+}
+
+fn list_of_items(key: &str, items: &ItemsConfig, problems: &mut Problems) -> Option<Items> {
+    let at = pointer(format!("{key}.items.at"), Some(&items.at), problems);
+    let by = pointer(format!("{key}.items.by"), Some(&items.by), problems);
+    Some(Items {
+        at: at?,
+        by: by?,
+        parameter: items.parameter.clone(),
     })
 }
 
