@@ -15,6 +15,7 @@ mod health;
 mod job_args;
 mod jobs;
 mod jobs_many;
+mod lists;
 mod operations;
 mod process_pending;
 mod reads;

@@ -7,6 +7,7 @@ mod follow;
 mod keep;
 mod local;
 mod many;
+mod pool;
 mod record;
 mod rescue;
 mod transitions;
