@@ -87,6 +87,7 @@ pub use usage::{UsageError, UsageReading};
 pub struct Provider {
     name: ProviderName,
     config: ProviderConfig,
+    host: String,
     endpoints: BTreeMap<EndpointName, Endpoint>,
     limits: Vec<Limit>,
     rules: Vec<rule::Rule>,
@@ -102,6 +103,11 @@ impl Provider {
     /// The provider's name.
     pub fn name(&self) -> &ProviderName {
         &self.name
+    }
+
+    /// Host and port of its base URL, such as `api.example.com:443`.
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// The configuration that it was made of.

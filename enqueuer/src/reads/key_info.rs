@@ -63,6 +63,7 @@ fn reading(limit: &LimitState) -> UsageReading {
     let whole = |figure: i64| u64::try_from(figure).ok();
     UsageReading {
         limit: limit.name.clone(),
+        window: None,
         used: whole(limit.spent + limit.reserved + limit.foreign),
         left: whole(limit.remaining),
         cap: whole(limit.cap),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ProviderName;
+use crate::model::{EndpointName, ProviderName};
 
 /// What a limit counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,6 +79,8 @@ pub enum LimitWindow {
     },
     /// Calls in flight at once.
     Concurrency,
+    /// Until the instant that the provider last reported as its reset.
+    Discovered,
 }
 
 /// One limit of a provider, such as 15,000 credits a month.
@@ -118,10 +120,13 @@ impl Mode {
 }
 
 /// A provider's lane as the configuration describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct LaneSpec {
     /// Whose lane it is.
     pub provider: ProviderName,
+    /// Host and port that its calls go to, such as `api.example.com:443`: what a limit
+    /// by address is shared by.
+    pub host: String,
     /// Digest of the key in use, never the key; `None` where no key is needed or set.
     pub key_id: Option<String>,
     /// By how much the clocks of database and provider may differ.
@@ -132,6 +137,17 @@ pub struct LaneSpec {
     pub max_transit: Duration,
     /// Whether limits block.
     pub mode: Mode,
+    /// Share of each window of credits that is kept for what readers miss, from 0 to 1.
+    pub readers_share: f64,
+    /// Calls in a row that may fail by the provider's or the network's fault before the
+    /// lane is closed for a while; 0 for any number.
+    pub breaker_failures: u32,
+    /// How long such failures close it at first; each failed try doubles it.
+    pub breaker_pause: Duration,
+    /// How long such failures close it at most.
+    pub breaker_max_pause: Duration,
+    /// The endpoint that reports what has been spent on the key, if there is one.
+    pub usage_endpoint: Option<EndpointName>,
     /// Attempts of the jobs that the tick makes.
     pub max_attempts: u32,
     /// All limits; those that are missing here are removed, and keep their history.

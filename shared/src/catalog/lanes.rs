@@ -20,6 +20,7 @@ impl Catalog {
                 let provider = self.providers.get(name)?;
                 Some(LaneSpec {
                     provider: name.clone(),
+                    host: provider.host().to_owned(),
                     key_id: self.key_id(name, secrets),
                     reset_grace: section.budget.reset_grace,
                     max_freeze: section.budget.max_freeze,
@@ -28,8 +29,13 @@ impl Catalog {
                         BudgetMode::Enforce => Mode::Enforce,
                         BudgetMode::Observe => Mode::Observe,
                     },
+                    readers_share: section.budget.readers_share,
+                    breaker_failures: section.budget.breaker_failures,
+                    breaker_pause: section.budget.breaker_pause,
+                    breaker_max_pause: section.budget.breaker_max_pause,
+                    usage_endpoint: provider.usage_endpoint().cloned(),
                     max_attempts: self.config.queue.max_attempts,
-                    limits: provider.limits().iter().filter_map(limit).collect(),
+                    limits: provider.limits().iter().map(limit).collect(),
                 })
             })
             .collect()
@@ -57,8 +63,8 @@ pub fn key_id(key: &str) -> String {
         .collect()
 }
 
-/// A limit as the store takes it; `None` for one that only the provider can tell of.
-fn limit(limit: &Limit) -> Option<LimitSpec> {
+/// A limit as the store takes it.
+fn limit(limit: &Limit) -> LimitSpec {
     let window = match &limit.window {
         Window::Rolling(width) => LimitWindow::Rolling(*width),
         Window::Calendar {
@@ -78,16 +84,16 @@ fn limit(limit: &Limit) -> Option<LimitSpec> {
             anchor_time: *at,
         },
         Window::Concurrency => LimitWindow::Concurrency,
-        Window::Discovered => return None,
+        Window::Discovered => LimitWindow::Discovered,
     };
-    Some(LimitSpec {
+    LimitSpec {
         name: limit.name.clone(),
         unit: match limit.unit {
             LimitUnit::Requests => Unit::Requests,
             LimitUnit::Credits => Unit::Credits,
         },
-        cap: u32::try_from(limit.cap).unwrap_or(u32::MAX),
+        cap: limit.cap,
         window,
-        soft: false,
-    })
+        soft: limit.soft,
+    }
 }

@@ -45,10 +45,25 @@ pub struct ProviderBudget {
     /// to 1. What they have not used becomes free towards the window's end.
     pub readers_share: f64,
 
-    /// How often the provider's own count is read, where it has a usage endpoint.
+    /// How often the provider's own count is read, where it has a usage endpoint;
+    /// `0s` for never.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
     pub reconcile_every: Duration,
+
+    /// Calls in a row that may fail by a 5xx, a time-out or a broken connection before
+    /// the lane is closed for a while; 0 for any number.
+    pub breaker_failures: u32,
+
+    /// How long the lane is closed the first time; each failed try doubles it.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub breaker_pause: Duration,
+
+    /// Longest time for which such failures close the lane.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub breaker_max_pause: Duration,
 }
 
 /// Whether a limit blocks calls or is only counted.
@@ -71,6 +86,9 @@ impl Default for ProviderBudget {
             max_retry_after: Duration::from_secs(3_600),
             readers_share: 0.1,
             reconcile_every: Duration::from_secs(300),
+            breaker_failures: 5,
+            breaker_pause: Duration::from_secs(10),
+            breaker_max_pause: Duration::from_secs(300),
         }
     }
 }
@@ -113,8 +131,48 @@ impl ProviderBudget {
         problems.within(
             &key("reconcile_every"),
             self.reconcile_every,
-            Duration::from_secs(10)..=hour * 24,
-            "every look costs a request, and what others spend stays unseen between two looks",
+            Duration::ZERO..=hour * 24,
+            "what others spend stays unseen between two looks; \"0s\" turns them off",
         );
+        if self.reconcile_every > Duration::ZERO && self.reconcile_every < Duration::from_secs(10) {
+            problems.add(
+                &key("reconcile_every"),
+                self.reconcile_every,
+                "must be at least \"10s\", or \"0s\" for never",
+                "every look costs a request",
+            );
+        }
+        self.check_breaker(path, problems);
+    }
+
+    fn check_breaker(&self, path: &str, problems: &mut Problems) {
+        let key = |name: &str| format!("{path}.{name}");
+        let longest = Duration::from_secs(86_400);
+        problems.within(
+            &key("breaker_failures"),
+            self.breaker_failures,
+            0..=1_000,
+            "each of them may have been paid for; 0 turns the breaker off",
+        );
+        for (name, pause) in [
+            ("breaker_pause", self.breaker_pause),
+            ("breaker_max_pause", self.breaker_max_pause),
+        ] {
+            problems.within(
+                &key(name),
+                pause,
+                Duration::from_secs(1)..=longest,
+                "after a pause one call finds out whether the provider is well again",
+            );
+        }
+        if self.breaker_max_pause < self.breaker_pause {
+            problems.contradiction(
+                &key("breaker_max_pause"),
+                self.breaker_max_pause,
+                "must be at least",
+                (&key("breaker_pause"), self.breaker_pause),
+                "the first pause is the shortest",
+            );
+        }
     }
 }

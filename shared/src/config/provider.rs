@@ -15,6 +15,7 @@
 mod endpoint;
 mod limit;
 mod preset;
+mod rate_limit;
 mod rule;
 mod scalar;
 mod usage;
@@ -29,6 +30,7 @@ pub use endpoint::{
 pub use endpoint::{LetterCase, ParameterKind, SplitKind};
 pub use limit::{CalendarUnit, LimitConfig, LimitUnit, WindowConfig};
 pub use preset::{PRESETS, preset};
+pub use rate_limit::{RateLimitConfig, ResetFormat};
 pub use rule::{CloseFor, ConditionConfig, Outcome, Retry, RuleConfig, StatusMatch, VerdictConfig};
 pub use scalar::Scalar;
 pub use usage::{UsageConfig, UsageLimitConfig};
@@ -84,6 +86,10 @@ pub struct ProviderConfig {
     /// How the provider reports what has been spent, if it does.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageConfig>,
+
+    /// Which headers of a reply say what is left.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rate_limits: Vec<RateLimitConfig>,
 
     /// The provider's paths, by name (`quotes_latest`).
     pub endpoints: BTreeMap<String, EndpointConfig>,
@@ -149,4 +155,9 @@ pub struct ReportedCostConfig {
     /// Without it every outcome does, which can only err on the safe side.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charged: Option<Vec<Outcome>>,
+
+    /// Outcomes that cost nothing when the reply does not say, while all others
+    /// cost the endpoint's credits; instead of `charged`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free: Option<Vec<Outcome>>,
 }

@@ -29,7 +29,7 @@ impl Provider {
         config: &ProviderConfig,
     ) -> Result<Self, Vec<ProviderProblem>> {
         let mut problems = Problems::default();
-        check_base_url(config, &mut problems);
+        let host = host(&config.base_url, &mut problems);
         check_auth(config, &mut problems);
         let limits = config
             .limits
@@ -69,6 +69,7 @@ impl Provider {
         Ok(Self {
             name: name.clone(),
             config: config.clone(),
+            host: host.unwrap_or_default(),
             endpoints,
             limits,
             rules,
@@ -139,8 +140,8 @@ fn secret_parameters(config: &ProviderConfig) -> Vec<String> {
     own.chain(&config.auth.reader_query).cloned().collect()
 }
 
-fn check_base_url(config: &ProviderConfig, problems: &mut Problems) {
-    let base_url = config.base_url.as_str();
+/// Checks the base URL, and tells its host and port.
+fn host(base_url: &str, problems: &mut Problems) -> Option<String> {
     let mut add = |rule: &str, reason: &str| {
         // Without what stands before an @: it would be a password.
         let shown = base_url.rsplit('@').next().unwrap_or_default();
@@ -151,7 +152,7 @@ fn check_base_url(config: &ProviderConfig, problems: &mut Problems) {
             "must be a URL, such as https://api.example.com",
             "calls go there",
         );
-        return;
+        return None;
     };
     let is_loopback = match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
@@ -182,6 +183,9 @@ fn check_base_url(config: &ProviderConfig, problems: &mut Problems) {
             "paths and queries are the endpoints'",
         );
     }
+    let host = url.host_str()?;
+    let port = url.port_or_known_default().unwrap_or_default();
+    Some(format!("{host}:{port}"))
 }
 
 fn check_auth(config: &ProviderConfig, problems: &mut Problems) {

@@ -16,9 +16,11 @@ pub struct Limit {
     /// What is counted.
     pub unit: LimitUnit,
     /// Most that may be spent in one window.
-    pub cap: u64,
+    pub cap: u32,
     /// The stretch of time that it counts over.
     pub window: Window,
+    /// Whether it only counts and warns.
+    pub soft: bool,
 }
 
 /// The stretch of time that a limit counts over.
@@ -54,19 +56,23 @@ pub(super) fn compile(name: &str, config: &LimitConfig, problems: &mut Problems)
             "limits appear in metrics, lane reasons and the API",
         );
     }
-    if config.cap > i64::MAX as u64 {
+    let cap = u32::try_from(config.cap).ok().filter(|cap| *cap > 0);
+    if cap.is_none() {
         problems.add(
             format!("{key}.cap"),
             config.cap,
-            format!("must be at most {}", i64::MAX),
-            "the ledger counts in 64 bits",
+            format!("must be from 1 to {}", u32::MAX),
+            "with 0 nothing could be called, which closing the lane says better; \
+             it is counted in 32 bits",
         );
     }
+    let window = window(&format!("{key}.window"), config, problems);
     Some(Limit {
         name: name.to_owned(),
         unit: config.unit,
-        cap: config.cap,
-        window: window(&format!("{key}.window"), config, problems)?,
+        cap: cap?,
+        window: window?,
+        soft: config.soft,
     })
 }
 

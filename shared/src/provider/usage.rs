@@ -7,7 +7,7 @@ use super::compile::pointer;
 use super::pointer::Pointer;
 use super::problem::Problems;
 use super::{Outcome, Provider, RawReply, time};
-use crate::config::provider::UsageConfig;
+use crate::config::provider::{CalendarUnit, UsageConfig};
 use crate::model::{BatchKey, EndpointName};
 
 /// Which endpoint reports usage, and where; checked.
@@ -21,6 +21,7 @@ pub(super) struct Usage {
 #[derive(Debug, Clone)]
 pub(super) struct UsagePointers {
     pub(super) limit: String,
+    pub(super) window: Option<CalendarUnit>,
     pub(super) used: Option<Pointer>,
     pub(super) left: Option<Pointer>,
     pub(super) cap: Option<Pointer>,
@@ -33,6 +34,9 @@ pub(super) struct UsagePointers {
 pub struct UsageReading {
     /// Name of the limit.
     pub limit: String,
+    /// The calendar window, in UTC, that the figures count over; `None` if it is the
+    /// limit's own window.
+    pub window: Option<CalendarUnit>,
     /// Spent in the current window.
     pub used: Option<u64>,
     /// Left in the current window.
@@ -86,6 +90,7 @@ impl Usage {
             };
             limits.push(UsagePointers {
                 limit: limit.limit.clone(),
+                window: limit.window,
                 used: read("used", &limit.used),
                 left: read("left", &limit.left),
                 cap: read("cap", &limit.cap),
@@ -102,6 +107,11 @@ impl Usage {
 }
 
 impl Provider {
+    /// The endpoint that reports usage, if the provider has one.
+    pub fn usage_endpoint(&self) -> Option<&EndpointName> {
+        self.usage.as_ref().map(|usage| &usage.endpoint)
+    }
+
     /// The batch key of the call that reports usage, if the provider has one. It
     /// carries no items.
     pub fn usage_call(&self) -> Option<BatchKey> {
@@ -128,6 +138,7 @@ impl Provider {
             .iter()
             .map(|limit| UsageReading {
                 limit: limit.limit.clone(),
+                window: limit.window,
                 used: number(&limit.used),
                 left: number(&limit.left),
                 cap: number(&limit.cap),

@@ -111,6 +111,7 @@ async fn sync_limit(
             Some(*anchor_time),
         ),
         LimitWindow::Concurrency => ("concurrency", None, None, None, None, None),
+        LimitWindow::Discovered => ("discovered", None, None, None, None, None),
     };
     // Settled calls go into the totals first, since a rebuild adds up those that are there.
     sqlx::query!(

@@ -29,7 +29,7 @@ fn every_get_operation_of_the_free_plan_is_there() {
 #[test]
 fn limits_are_those_of_the_free_plan_with_headroom() {
     let provider = coinmarketcap();
-    let shown: Vec<(&str, LimitUnit, u64)> = provider
+    let shown: Vec<(&str, LimitUnit, u32)> = provider
         .limits()
         .iter()
         .map(|limit| (limit.name.as_str(), limit.unit, limit.cap))

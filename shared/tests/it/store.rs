@@ -121,11 +121,17 @@ pub(crate) fn monthly(cap: u32) -> LimitSpec {
 pub(crate) fn lane(limits: Vec<LimitSpec>) -> LaneSpec {
     LaneSpec {
         provider: provider(),
+        host: "api.example.com:443".to_owned(),
         key_id: Some("key-1".to_owned()),
         reset_grace: Duration::from_secs(5),
         max_freeze: Duration::from_secs(600),
         max_transit: Duration::from_secs(30),
         mode: Mode::Enforce,
+        readers_share: 0.1,
+        breaker_failures: 5,
+        breaker_pause: Duration::from_secs(10),
+        breaker_max_pause: Duration::from_secs(300),
+        usage_endpoint: None,
         max_attempts: 5,
         limits,
     }

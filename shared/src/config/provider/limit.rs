@@ -23,6 +23,10 @@ pub struct LimitConfig {
 
     /// The stretch of time that the limit counts over.
     pub window: WindowConfig,
+
+    /// Whether it only counts and warns, and never blocks a call.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub soft: bool,
 }
 
 /// What a limit counts.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::CalendarUnit;
+
 /// Which endpoint reports usage, and where the figures stand in its reply.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -24,6 +26,17 @@ pub struct UsageConfig {
 pub struct UsageLimitConfig {
     /// Name of the limit under `limits`.
     pub limit: String,
+
+    /// Whether that limit may be missing; nothing is read for it then. For a preset,
+    /// which knows of figures that only some plans have.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
+
+    /// The calendar window, in UTC, that the figures count over, where that is not
+    /// the limit's own: `minute` for a provider that counts UTC minutes while our
+    /// limit is any 60 s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<CalendarUnit>,
 
     /// What has been spent in the current window.
     #[serde(skip_serializing_if = "Option::is_none")]
