@@ -42,7 +42,7 @@ mod compile;
 mod cost;
 mod endpoint;
 mod envelope;
-mod items;
+mod figure;
 mod join;
 mod json;
 mod key;
@@ -52,6 +52,7 @@ mod parameter;
 mod pointer;
 mod problem;
 mod question;
+mod rate_limit;
 mod read;
 mod reading;
 mod request_error;
@@ -76,6 +77,7 @@ pub use items::ListError;
 pub use join::{JoinError, Part};
 pub use limit::{Limit, Window};
 pub use problem::ProviderProblem;
+pub use rate_limit::RateLimitReading;
 pub use read::{MAX_ITEMS, MAX_QUERY_BYTES, ReadRequest};
 pub use reading::{Answer, ItemReading, RawReply, Reading};
 pub use request_error::RequestError;
@@ -96,6 +98,7 @@ pub struct Provider {
     message: Option<pointer::Pointer>,
     code: Option<pointer::Pointer>,
     usage: Option<usage::Usage>,
+    rate_limits: Vec<rate_limit::RateLimit>,
     secret_parameters: Vec<String>,
 }
 

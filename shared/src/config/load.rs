@@ -164,7 +164,33 @@ fn tree(text: &str, origin: &str) -> Result<Item, ConfigErrors> {
     Item::parse(text, &place).map_err(|(offset, message)| {
         let (line, column) = Lines::of(text).position(text, offset);
         let column = Some(column);
-        let rule = format!("must be TOML: {message}");
+        let name = match message.as_str() {
+            "duplicate key" => full_name(text, offset),
+            _ => None,
+        };
+        let name = name.map(|name| format!(" {name}")).unwrap_or_default();
+        let rule = format!("must be TOML: {message}{name}");
         ConfigErrors::one(origin, Origin::File { line, column }, &rule, "")
     })
+}
+
+/// The full name of the key at this offset, if its line begins with it or is the
+/// header of a table.
+fn full_name(text: &str, offset: usize) -> Option<String> {
+    let header = |line: &str| {
+        let inner = line.trim_start().strip_prefix('[')?.trim_start_matches('[');
+        Some(inner.split(']').next()?.trim().to_owned())
+    };
+    let (before, after) = text.split_at_checked(offset)?;
+    let (above, start) = before.rsplit_once('\n').unwrap_or(("", before));
+    let line = after.lines().next().unwrap_or_default();
+    if let Some(name) = header(&format!("{start}{line}")) {
+        return Some(name);
+    }
+    if !start.trim().is_empty() {
+        return None;
+    }
+    let key = line.split('=').next()?.trim();
+    let table = above.lines().rev().find_map(header).unwrap_or_default();
+    Some(super::tree::join(&table, key))
 }

@@ -59,13 +59,13 @@ impl Item {
         })?;
         let lines = Lines::of(text);
         let origin = |offset: usize| place(lines.line(offset));
-        from_table(document.into_inner(), place(1), &origin)
+        from_table(document.into_inner(), place(1), &origin, "")
     }
 
     /// Reads one TOML value, all of it from one place.
     pub(super) fn parse_value(text: &str, origin: &Origin) -> Option<Self> {
         let value = DeValue::parse(text).ok()?;
-        from_value(value, origin.clone(), &|_| origin.clone()).ok()
+        from_value(value, origin.clone(), &|_| origin.clone(), "").ok()
     }
 
     /// The value that the name leads to, if this is a table that has it.
@@ -156,14 +156,14 @@ fn from_table(
     table: DeTable<'_>,
     own: Origin,
     origin: &dyn Fn(usize) -> Origin,
+    path: &str,
 ) -> Result<Item, SyntaxError> {
     let mut items = BTreeMap::new();
     for (name, value) in table {
         let place = origin(name.span().start);
-        items.insert(
-            name.into_inner().into_owned(),
-            from_value(value, place, origin)?,
-        );
+        let name = name.into_inner().into_owned();
+        let item = from_value(value, place, origin, &join(path, &name))?;
+        items.insert(name, item);
     }
     Ok(Item::new(Node::Table(items), own))
 }
@@ -172,22 +172,24 @@ fn from_value(
     value: Spanned<DeValue<'_>>,
     own: Origin,
     origin: &dyn Fn(usize) -> Origin,
+    path: &str,
 ) -> Result<Item, SyntaxError> {
     let span = value.span();
     match value.into_inner() {
-        DeValue::Table(table) => from_table(table, own, origin),
+        DeValue::Table(table) => from_table(table, own, origin, path),
         DeValue::Array(list) => {
             let mut items = Vec::with_capacity(list.len());
-            for element in list {
+            for (index, element) in list.into_iter().enumerate() {
                 let place = origin(element.span().start);
-                items.push(from_value(element, place, origin)?);
+                let path = format!("{path}[{index}]");
+                items.push(from_value(element, place, origin, &path)?);
             }
             Ok(Item::new(Node::List(items), own))
         }
         scalar => {
             let deserializer = ValueDeserializer::from(Spanned::new(span.clone(), scalar));
             let value = toml::Value::deserialize(deserializer)
-                .map_err(|_| (span.start, "a whole number has at most 64 bits".to_owned()))?;
+                .map_err(|_| (span.start, format!("{path} has at most 64 bits")))?;
             Ok(Item::new(Node::Scalar(value), own))
         }
     }

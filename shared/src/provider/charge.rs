@@ -38,12 +38,10 @@ impl Provider {
         reply: &RawReply<'_>,
         body: &Body<'_>,
     ) -> Charge {
-        let is_charged = self
-            .config
-            .cost
-            .charged
-            .as_ref()
-            .is_none_or(|charged| charged.contains(&outcome));
+        let cost = &self.config.cost;
+        let listed = |list: &Option<Vec<Outcome>>| list.as_ref().map(|it| it.contains(&outcome));
+        let is_charged =
+            listed(&cost.charged).unwrap_or(true) && !listed(&cost.free).unwrap_or(false);
         let is_reported = self.cost_pointer.is_some() || self.config.cost.header.is_some();
         match self.reported(worst, reply, body) {
             Reported::Credits(credits) => Charge::Reported(credits),

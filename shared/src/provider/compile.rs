@@ -11,6 +11,7 @@ use super::envelope::Envelope;
 use super::limit;
 use super::pointer::Pointer;
 use super::problem::Problems;
+use super::rate_limit::RateLimit;
 use super::rule::Rule;
 use super::usage::Usage;
 use super::{Provider, ProviderProblem};
@@ -63,8 +64,25 @@ impl Provider {
         let usage = config
             .usage
             .as_ref()
-            .and_then(|usage| Usage::compile(usage, &mut problems));
+            .and_then(|usage| Usage::compile(usage, &config.limits, &mut problems));
         check_usage(config, &mut problems);
+        let rate_limits = config
+            .rate_limits
+            .iter()
+            .enumerate()
+            .map(|(index, section)| {
+                RateLimit::compile(index, section, &config.limits, &mut problems)
+            })
+            .collect();
+        check_discovered(config, &mut problems);
+        if config.cost.charged.is_some() && config.cost.free.is_some() {
+            problems.add(
+                "cost.free",
+                "",
+                "must not stand beside cost.charged",
+                "each of them says what becomes of every outcome",
+            );
+        }
         problems.into_result()?;
         Ok(Self {
             name: name.clone(),
@@ -78,6 +96,7 @@ impl Provider {
             message,
             code,
             usage,
+            rate_limits,
             secret_parameters,
         })
     }
@@ -251,13 +270,30 @@ fn check_usage(config: &ProviderConfig, problems: &mut Problems) {
             "usage is never cached",
         ),
     }
-    for limit in &usage.limits {
-        if !config.limits.contains_key(&limit.limit) {
+    for (index, limit) in usage.limits.iter().enumerate() {
+        if !limit.optional && !config.limits.contains_key(&limit.limit) {
             problems.add(
-                "usage.limits",
+                format!("usage.limits[{index}].limit"),
                 &limit.limit,
-                "must be the name of a limit",
+                "must be the name of a limit, or stand beside optional = true",
                 "what the provider reports is compared with it",
+            );
+        }
+    }
+}
+
+fn check_discovered(config: &ProviderConfig, problems: &mut Problems) {
+    for (name, _) in config.limits.iter().filter(|(_, it)| it.window.discovered) {
+        let mut in_report = config.usage.iter().flat_map(|usage| &usage.limits);
+        let mut in_headers = config.rate_limits.iter();
+        let is_told = in_report.any(|it| it.limit == *name && it.resets.is_some())
+            || in_headers.any(|it| it.limit.as_ref() == Some(name) && it.reset.is_some());
+        if !is_told {
+            problems.add(
+                format!("limits.{name}.window.discovered"),
+                "true",
+                "must have resets in usage.limits, or reset in rate_limits, for this limit",
+                "a window whose end nobody reports would never end",
             );
         }
     }
@@ -269,7 +305,8 @@ fn is_variable(name: &str) -> bool {
         && bytes.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
-fn is_token(name: &str) -> bool {
+/// Whether HTTP takes this as the name of a header.
+pub(super) fn is_token(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()

@@ -38,7 +38,7 @@ impl RetryAfter {
 }
 
 /// More seconds than a `u64` holds are the most that it holds: still "very long".
-fn seconds(value: &str) -> Option<u64> {
+pub(super) fn seconds(value: &str) -> Option<u64> {
     let (whole, fraction) = value.split_once('.').unwrap_or((value, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(fraction) {

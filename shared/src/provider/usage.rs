@@ -1,13 +1,15 @@
 //! What a provider says has been spent on the key.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::classify::Body;
 use super::compile::pointer;
 use super::pointer::Pointer;
 use super::problem::Problems;
-use super::{Outcome, Provider, RawReply, time};
-use crate::config::provider::{CalendarUnit, UsageConfig};
+use super::{Outcome, Provider, RawReply, figure, time};
+use crate::config::provider::{CalendarUnit, LimitConfig, UsageConfig};
 use crate::model::{BatchKey, EndpointName};
 
 /// Which endpoint reports usage, and where; checked.
@@ -37,7 +39,8 @@ pub struct UsageReading {
     /// The calendar window, in UTC, that the figures count over; `None` if it is the
     /// limit's own window.
     pub window: Option<CalendarUnit>,
-    /// Spent in the current window.
+    /// Spent in the current window; where the report has only what is left, what is
+    /// missing of the report's own cap.
     pub used: Option<u64>,
     /// Left in the current window.
     pub left: Option<u64>,
@@ -68,7 +71,11 @@ impl Usage {
     }
 
     /// Checks the section; `None` when it broke a rule.
-    pub(super) fn compile(config: &UsageConfig, problems: &mut Problems) -> Option<Self> {
+    pub(super) fn compile(
+        config: &UsageConfig,
+        known: &BTreeMap<String, LimitConfig>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let endpoint = config.endpoint.parse().ok();
         if endpoint.is_none() {
             problems.add(
@@ -83,12 +90,12 @@ impl Usage {
         for (index, limit) in config.limits.iter().enumerate() {
             let mut read = |name: &str, text: &Option<String>| {
                 pointer(
-                    format!("usage.limits.{index}.{name}"),
+                    format!("usage.limits[{index}].{name}"),
                     text.as_ref(),
                     problems,
                 )
             };
-            limits.push(UsagePointers {
+            let pointers = UsagePointers {
                 limit: limit.limit.clone(),
                 window: limit.window,
                 used: read("used", &limit.used),
@@ -96,7 +103,10 @@ impl Usage {
                 cap: read("cap", &limit.cap),
                 resets: read("resets", &limit.resets),
                 resets_in: read("resets_in", &limit.resets_in),
-            });
+            };
+            if !limit.optional || known.contains_key(&limit.limit) {
+                limits.push(pointers);
+            }
         }
         Some(Self {
             endpoint: endpoint?,
@@ -123,8 +133,9 @@ impl Provider {
     ///
     /// # Errors
     ///
-    /// [`UsageError`] if the reply is no usage report. A figure that is missing or
-    /// no whole number is `None`, as older plans of CoinMarketCap report fewer.
+    /// [`UsageError`] if the reply is no usage report. A figure that is missing, or
+    /// that cannot be true, is `None`, and the others count: plans of CoinMarketCap
+    /// report different ones.
     pub fn usage(&self, reply: &RawReply<'_>) -> Result<Vec<UsageReading>, UsageError> {
         let usage = self.usage.as_ref().ok_or(UsageError::NotConfigured)?;
         let body = Body::read(reply.body);
@@ -132,20 +143,25 @@ impl Provider {
         if outcome != Outcome::Ok {
             return Err(UsageError::NoReport(outcome));
         }
-        let number = |pointer: &Option<Pointer>| body.scalar(pointer.as_ref()?)?.parse().ok();
+        let date = time::of_reply(reply.headers);
+        let number = |pointer: &Option<Pointer>| figure::parse(&body.scalar(pointer.as_ref()?)?);
         let readings: Vec<UsageReading> = usage
             .limits
             .iter()
-            .map(|limit| UsageReading {
-                limit: limit.limit.clone(),
-                window: limit.window,
-                used: number(&limit.used),
-                left: number(&limit.left),
-                cap: number(&limit.cap),
-                resets_at: limit
-                    .resets
-                    .as_ref()
-                    .and_then(|pointer| time::parse(&body.scalar(pointer)?)),
+            .map(|limit| {
+                let (left, cap) = (number(&limit.left), number(&limit.cap));
+                let missing = || cap?.checked_sub(left?);
+                let resets = limit.resets.as_ref();
+                UsageReading {
+                    limit: limit.limit.clone(),
+                    window: limit.window,
+                    used: number(&limit.used).or_else(missing),
+                    left,
+                    cap,
+                    resets_at: resets
+                        .and_then(|pointer| time::parse(&body.scalar(pointer)?))
+                        .filter(|at| time::may_end_a_window(*at, date)),
+                }
             })
             .filter(|reading| {
                 reading.used.is_some() || reading.left.is_some() || reading.cap.is_some()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use shared::catalog::Catalog;
 use shared::config::Source;
-use shared::provider::{ItemReading, Outcome};
+use shared::provider::{ItemReading, Outcome, RawReply};
 
 use crate::recordings::understand;
 
@@ -107,4 +107,28 @@ fn the_question_and_the_reply_about_adding_an_api_are_understood() {
             (_, ItemReading::NotFound)
         ]
     ));
+}
+
+#[test]
+fn the_headers_about_adding_an_api_are_understood() {
+    let catalog = catalog(ADDING_AN_API);
+    let headers: Vec<(String, String)> = blocks(ADDING_AN_API, "http")[0]
+        .lines()
+        .map(|line| line.split_once(": ").unwrap())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let reply = RawReply {
+        status: 200,
+        headers: &headers,
+        body: b"{}",
+    };
+    let date = chrono::DateTime::from_timestamp(1_763_910_020, 0);
+    let readings = catalog.provider("shop").unwrap().rate_limits(&reply, date);
+    assert_eq!(readings.len(), 1);
+    assert_eq!(readings[0].limit.as_deref(), Some("minute"));
+    assert_eq!(
+        (readings[0].cap, readings[0].remaining),
+        (Some(60), Some(12))
+    );
+    assert_eq!(readings[0].resets_in.unwrap().as_secs(), 40);
 }
