@@ -8,6 +8,7 @@ use shared::config::{ConfigErrors, Loaded, Source};
 
 mod example;
 mod golden;
+mod lanes;
 mod loading;
 mod secrets;
 
