@@ -38,9 +38,9 @@ impl Store {
         let mut lanes: Vec<&LaneSpec> = lanes.iter().collect();
         lanes.sort_by(|a, b| a.provider.cmp(&b.provider));
         for lane in &lanes {
-            sync_lane(&mut tx, lane).await?;
+            let same_grace = sync_lane(&mut tx, lane).await?;
             for limit in &lane.limits {
-                sync_limit(&mut tx, &lane.provider, limit).await?;
+                sync_limit(&mut tx, &lane.provider, limit, same_grace).await?;
             }
         }
         retire_missing(&mut tx, &lanes).await?;
@@ -53,7 +53,20 @@ impl Store {
     }
 }
 
-async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<(), StoreError> {
+/// Answers whether calls are charged to the same calendar windows as before.
+async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<bool, StoreError> {
+    let same_grace = sqlx::query_scalar!(
+        r#"
+        -- name: sync_lane_before
+        select reset_grace = make_interval(secs => $2) as "same!"
+        from larder.lanes where lane = $1
+        for no key update
+        "#,
+        lane.provider.as_str(),
+        seconds(lane.reset_grace),
+    )
+    .fetch_optional(&mut **tx)
+    .await?;
     sqlx::query!(
         r#"
         -- name: sync_lane
@@ -87,13 +100,14 @@ async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<(), St
     )
     .execute(&mut **tx)
     .await?;
-    Ok(())
+    Ok(same_grace.unwrap_or(true))
 }
 
 async fn sync_limit(
     tx: &mut PgTransaction<'_>,
     provider: &ProviderName,
     limit: &LimitSpec,
+    same_grace: bool,
 ) -> Result<(), StoreError> {
     let (kind, width, period, zone, day, time) = match &limit.window {
         LimitWindow::Rolling(width) => ("rolling", Some(seconds(*width)), None, None, None, None),
@@ -175,7 +189,7 @@ async fn sync_limit(
     )
     .fetch_one(&mut **tx)
     .await?;
-    if !before.as_ref().is_some_and(|row| row.same) {
+    if !same_grace || !before.as_ref().is_some_and(|row| row.same) {
         sqlx::query!(
             r#"
             -- name: sync_rebuild
