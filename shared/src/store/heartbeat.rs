@@ -27,7 +27,14 @@ impl Store {
             with calls as (
                 update larder.api_calls
                 set leased_until = clock_timestamp() + make_interval(secs => $2)
-                where lease_token = any($1) and settled_at is null and leased_until >= clock_timestamp()
+                -- In the order in which a record locks them that raises their price.
+                where id = any(array(
+                    select id from larder.api_calls
+                    where lease_token = any($1) and settled_at is null
+                      and leased_until >= clock_timestamp()
+                    order by id
+                    for update
+                ))
                 returning id
             ),
             held as (

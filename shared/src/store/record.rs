@@ -170,6 +170,20 @@ impl Store {
     /// [`StoreError::is_transient`] says no, record it again without its entries and
     /// with its jobs failed, so that what was paid is not paid again.
     pub async fn record(&self, record: &CallRecord) -> Result<Recorded, StoreError> {
+        if let Some(recorded) = self.try_record(record, false).await? {
+            return Ok(recorded);
+        }
+        let recorded = self.try_record(record, true).await?;
+        Ok(recorded.unwrap_or_default())
+    }
+
+    /// Records; `None`, with nothing recorded, if calls in flight must be raised and their
+    /// locks were not taken first.
+    async fn try_record(
+        &self,
+        record: &CallRecord,
+        raises: bool,
+    ) -> Result<Option<Recorded>, StoreError> {
         let mut tx = self.pool.begin().await?;
         sqlx::query!(
             r#"
@@ -179,10 +193,19 @@ impl Store {
         )
         .fetch_all(&mut *tx)
         .await?;
+        if raises {
+            settle::lock_reservations(&mut tx, record).await?;
+        }
         if let Some(close) = &record.close {
             settle::close_lane(&mut tx, record, close).await?;
         }
         let settled = settle::settle(&mut tx, record).await?;
+        if settled.drift > 0 {
+            if !raises {
+                return Ok(None);
+            }
+            settle::raise_price(&mut tx, record, settled.drift).await?;
+        }
         let mut recorded = Recorded {
             settled: settled.first,
             drift: settled.drift,
@@ -191,6 +214,6 @@ impl Store {
         jobs::finish(&mut tx, record, &mut recorded).await?;
         recorded.stored = entries::store(&mut tx, record).await?;
         tx.commit().await?;
-        Ok(recorded)
+        Ok(Some(recorded))
     }
 }

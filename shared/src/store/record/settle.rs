@@ -60,17 +60,50 @@ pub(super) async fn settle(
         });
     };
     let drift = u32::try_from(row.credits - row.reserved_credits).unwrap_or(0);
-    if drift > 0 {
-        raise_price(tx, record, drift).await?;
-    } else if matches!(record.settlement, Settlement::Answered { .. }) {
+    if drift == 0 && matches!(record.settlement, Settlement::Answered { .. }) {
         confirm_price(tx, record).await?;
     }
     Ok(Settled { first: true, drift })
 }
 
+/// Takes the lane's lock, which every admission takes first, and those of the endpoint's
+/// calls in flight: what is admitted meanwhile would be counted, and reserved, at the
+/// price from before.
+pub(super) async fn lock_reservations(
+    tx: &mut PgTransaction<'_>,
+    record: &CallRecord,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: raise_lock_lane
+        select lane from larder.lanes where lane = $1 for no key update
+        "#,
+        record.provider.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    sqlx::query!(
+        r#"
+        -- name: raise_lock_reservations
+        select id from larder.api_calls
+        where provider = $1 and endpoint = $2
+          and (settled_at is null or needs_fold) and settled_at is null
+        order by id
+        -- Not `skip locked`: who holds one may be a heartbeat, which settles nothing.
+        for update
+        "#,
+        record.provider.as_str(),
+        record.endpoint.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(())
+}
+
 /// The provider charged more than was reserved: later reservations set more aside, those
 /// in flight are raised, and the endpoint runs one call at a time until a reply agrees.
-async fn raise_price(
+/// The caller holds the locks of [`lock_reservations`].
+pub(super) async fn raise_price(
     tx: &mut PgTransaction<'_>,
     record: &CallRecord,
     drift: u32,
@@ -92,16 +125,9 @@ async fn raise_price(
     sqlx::query!(
         r#"
         -- name: raise_reservations
-        with open as materialized (
-            select id from larder.api_calls
-            where provider = $1 and endpoint = $2
-              and (settled_at is null or needs_fold) and settled_at is null
-            order by id
-            -- A row that is locked is being settled, and needs no raise.
-            for update skip locked
-        )
         update larder.api_calls set reserved_credits = reserved_credits + $3
-        where id in (select id from open)
+        where provider = $1 and endpoint = $2
+          and (settled_at is null or needs_fold) and settled_at is null
         "#,
         record.provider.as_str(),
         record.endpoint.as_str(),
