@@ -3,11 +3,11 @@
 mod admit;
 mod calendar;
 mod enqueue;
-mod follow;
+mod histories;
+mod holes;
 mod keep;
 mod local;
-mod many;
-mod pool;
+mod races;
 mod record;
 mod rescue;
 mod transitions;
