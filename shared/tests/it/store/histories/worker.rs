@@ -3,54 +3,10 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::store::Retention;
 
-use super::clock::{Clock, beginning, end_of_hour};
+use super::clock::end_of_hour;
 use super::provider::{Arrival, overspent};
+use super::world::{Ending, GRACE, JOBS, LEASE, MARGIN, MAX_FREEZE, MAX_TRANSIT, World};
 use super::*;
-
-const LEASE: Duration = Duration::from_secs(30);
-/// Before the lease's end, a request is not sent any more.
-const MARGIN: TimeDelta = TimeDelta::seconds(2);
-const MAX_FREEZE: Duration = Duration::from_secs(60);
-const MAX_TRANSIT: Duration = Duration::from_secs(10);
-const GRACE: Duration = Duration::from_secs(5);
-const JOBS: usize = 60;
-
-/// How a call ends for the worker that holds it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    Answer,
-    GiveUp,
-    NotSent,
-}
-
-/// What workers, clients and operators do; which of it the promise does not cover.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Habits {
-    pub(super) no_hold: bool,
-    pub(super) no_transit: bool,
-    pub(super) no_grace: bool,
-    pub(super) sends_at_any_time: bool,
-    pub(super) sends_twice: bool,
-    pub(super) takes_broken_for_unsent: bool,
-}
-
-impl Habits {
-    pub(super) const GOOD: Self = Self {
-        no_hold: false,
-        no_transit: false,
-        no_grace: false,
-        sends_at_any_time: false,
-        sends_twice: false,
-        takes_broken_for_unsent: false,
-    };
-}
-
-pub(super) struct World {
-    pub(super) store: Store,
-    pub(super) clock: Clock,
-    pub(super) limits: fn() -> Vec<LimitSpec>,
-    pub(super) habits: Habits,
-}
 
 struct Call {
     call: AdmittedCall,
@@ -66,83 +22,28 @@ struct Call {
     arrived: Option<u32>,
 }
 
-struct History<'a> {
+pub(super) struct History<'a> {
     world: &'a World,
     now: DateTime<Utc>,
-    cap: u32,
+    pub(super) cap: u32,
     calls: Vec<Call>,
     arrivals: Vec<Arrival>,
 }
 
-impl World {
-    fn lane(&self, cap: u32) -> LaneSpec {
-        let mut limits = (self.limits)();
-        limits[0].cap = cap;
-        LaneSpec {
-            reset_grace: match self.habits.no_grace {
-                true => Duration::ZERO,
-                false => GRACE,
-            },
-            max_freeze: if self.habits.no_hold {
-                Duration::ZERO
-            } else {
-                MAX_FREEZE
-            },
-            max_transit: match self.habits.no_hold || self.habits.no_transit {
-                true => Duration::ZERO,
-                false => MAX_TRANSIT,
-            },
-            ..super::lane(limits)
-        }
-    }
-
-    pub(super) async fn prepare(&self) {
-        let cap = (self.limits)()[0].cap;
-        self.store.sync(&[self.lane(cap)], &[]).await.unwrap();
-        let confirmed = sqlx::query(
-            "insert into larder.endpoints (provider, endpoint, confirmed_at)
-             values ('coins', 'listing', clock_timestamp()) on conflict do nothing",
-        );
-        confirmed.execute(self.store.pool()).await.unwrap();
-    }
-
-    /// Plays one history from its beginning; what went wrong is the error.
-    pub(super) async fn history(&self, ops: &[Op]) -> Result<(), String> {
-        sqlx::raw_sql(
-            "delete from larder.jobs; delete from larder.finished_jobs; delete from larder.api_calls;
-             delete from larder.limit_windows; delete from larder.entries;
-             update larder.lanes set closed_until = null, closed_reason = null",
-        )
-        .execute(self.store.pool())
-        .await
-        .unwrap();
-        self.clock.set(beginning()).await;
-        let mut history = History {
-            world: self,
-            now: beginning(),
-            cap: (self.limits)()[0].cap,
+impl<'a> History<'a> {
+    pub(super) fn new(world: &'a World, now: DateTime<Utc>) -> Self {
+        Self {
+            world,
+            now,
+            cap: (world.limits)()[0].cap,
             calls: Vec::new(),
             arrivals: Vec::new(),
-        };
-        history.set_cap(history.cap).await;
-        let requests: Vec<_> = (0..JOBS)
-            .map(|nth| {
-                let mut resource = single("listing");
-                resource.key = ResourceKey(format!("coins:/listing?n={nth}"));
-                resource.batch_key = BatchKey(format!("listing?n={nth}"));
-                refresh(resource)
-            })
-            .collect();
-        self.store.enqueue(&requests).await.unwrap();
-        for op in ops {
-            history.play(op).await?;
         }
-        history.finish().await
     }
 }
 
 impl History<'_> {
-    async fn play(&mut self, op: &Op) -> Result<(), String> {
+    pub(super) async fn play(&mut self, op: &Op) -> Result<(), String> {
         let store = &self.world.store;
         match *op {
             Op::Wait { secs } => self.wait_until(self.now + TimeDelta::seconds(secs)).await?,
@@ -215,7 +116,7 @@ impl History<'_> {
         self.world.clock.set(now).await;
     }
 
-    async fn set_cap(&mut self, cap: u32) {
+    pub(super) async fn set_cap(&mut self, cap: u32) {
         self.cap = cap;
         let lane = self.world.lane(cap);
         self.world.store.sync(&[lane], &[]).await.unwrap();
@@ -363,7 +264,7 @@ impl History<'_> {
     }
 
     /// All that is on its way arrives, and no job was lost.
-    async fn finish(mut self) -> Result<(), String> {
+    pub(super) async fn finish(mut self) -> Result<(), String> {
         self.wait_until(self.now + TimeDelta::hours(2)).await?;
         let jobs = number(
             &self.world.store,
