@@ -22,6 +22,7 @@ use crate::config::KeyInfoForm;
 use crate::endpoints::Endpoint;
 use crate::envelope::Status;
 use crate::fault::Fault;
+use crate::in_flight::{InFlight, Visit};
 use crate::ledger::{Ask, Ledger};
 use crate::market::Market;
 use crate::query::Query;
@@ -40,6 +41,8 @@ pub(crate) struct World {
     pub(crate) seed: u64,
     pub(crate) price_step_ms: i64,
     pub(crate) key_info_form: KeyInfoForm,
+    /// Calls that have arrived and are not answered yet.
+    pub(crate) in_flight: Arc<InFlight>,
     /// Cancelled when the sandbox stops: nothing sleeps any longer.
     pub(crate) stopping: CancellationToken,
 }
@@ -62,14 +65,26 @@ impl World {
 pub(crate) struct Dropped;
 
 /// Takes one request and answers it, or not.
-pub(crate) async fn answer(world: Arc<World>, request: Request<Body>) -> Result<Response, Dropped> {
+pub(crate) async fn answer(
+    world: Arc<World>,
+    request: Request<Body>,
+    visit: Visit,
+) -> Result<Response, Dropped> {
     let (parts, _) = request.into_parts();
     let script = world.board.take(parts.uri.path());
     if script.drop_before {
         return Err(Dropped);
     }
     world.pause(script.transit).await;
-    let reply = decide(&world, &parts.method, &parts.uri, &parts.headers, &script);
+    let in_flight = visit.arrive();
+    let reply = decide(
+        &world,
+        &parts.method,
+        &parts.uri,
+        &parts.headers,
+        &script,
+        in_flight,
+    );
     if script.drop_after {
         return Err(Dropped);
     }
@@ -84,6 +99,7 @@ fn decide(
     uri: &Uri,
     headers: &HeaderMap,
     script: &Script,
+    in_flight: u64,
 ) -> Reply {
     let started = Instant::now();
     let path = uri.path();
@@ -112,6 +128,7 @@ fn decide(
             .map_err(Clone::clone),
         scripted: script.fault.clone(),
         trouble: script.names.clone(),
+        in_flight,
     });
 
     let dialect = Endpoint::dialect_of(path);

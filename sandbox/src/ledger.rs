@@ -49,6 +49,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) scripted: Option<Fault>,
     /// Names of all trouble that a test asked for.
     pub(crate) trouble: Vec<String>,
+    /// Calls that are being answered, this one included.
+    pub(crate) in_flight: u64,
 }
 
 /// What the ledger decided about a request.

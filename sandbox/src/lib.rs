@@ -37,6 +37,7 @@ mod endpoints;
 mod envelope;
 mod fault;
 mod handle;
+mod in_flight;
 mod ledger;
 mod market;
 mod query;
@@ -156,6 +157,7 @@ fn world(config: SandboxConfig) -> Result<World, SandboxError> {
         seed: config.seed,
         price_step_ms,
         key_info_form: config.key_info_form,
+        in_flight: Arc::default(),
         stopping: CancellationToken::new(),
     })
 }

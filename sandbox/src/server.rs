@@ -22,6 +22,7 @@ use tower::ServiceExt;
 use crate::admin;
 use crate::call::{self, Dropped, World};
 use crate::handle::Handle;
+use crate::in_flight::Presence;
 
 /// How long calls in flight have to end once the sandbox stops.
 const GRACE: Duration = Duration::from_secs(1);
@@ -92,7 +93,10 @@ async fn serve(stream: TcpStream, router: Router, stopping: CancellationToken) {
 
 async fn api(State(handle): State<Handle>, request: Request<Body>) -> Response {
     let world = Arc::clone(handle.world());
-    let answered = tokio::spawn(call::answer(world, request)).await;
+    // Dropped with this future: when the answer is there, or when the caller has gone.
+    let presence = Presence::new(&world.in_flight);
+    let visit = presence.visit();
+    let answered = tokio::spawn(call::answer(world, request, visit)).await;
     answered.ok().and_then(Result::ok).unwrap_or_else(|| {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(Dropped);

@@ -245,6 +245,7 @@ impl Book {
             error_code,
             credits,
             trouble: ask.trouble,
+            in_flight: ask.in_flight,
         });
         while self.arrivals.len() > KEPT_ARRIVALS || self.kept_ids > KEPT_IDS {
             let Some(oldest) = self.arrivals.pop_front() else {

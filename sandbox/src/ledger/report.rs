@@ -72,6 +72,9 @@ pub struct Arrival {
     pub credits: u64,
     /// The scripted trouble that it met, by name.
     pub trouble: Vec<String>,
+    /// Calls that were being answered at that instant, this one included: one whose caller
+    /// has closed the connection is not.
+    pub in_flight: u64,
 }
 
 /// What one path has counted.

@@ -138,3 +138,37 @@ async fn stopping_ends_a_call_that_would_take_for_ever() {
     caller.sandbox.stop().await;
     assert!(response.bytes().await.is_err());
 }
+
+#[tokio::test]
+async fn an_arrival_knows_how_many_calls_were_in_flight() {
+    let caller = Caller::quiet().await;
+    let slow = TroubleKind::Latency { ms: 60_000 };
+    caller.handle.script(Trouble::next(2, slow));
+    let waiting = tokio::time::timeout(Duration::from_secs(30), async {
+        tokio::select! {
+            _ = two_calls(&caller) => panic!("both answers come much later"),
+            () = caller.handle.arrived(2) => {}
+        }
+    });
+    assert!(waiting.await.is_ok(), "they never arrived");
+    // Their callers have gone: the sandbox notices when it looks at their connections.
+    let mut number = 2;
+    loop {
+        caller.get(QUOTE).await;
+        number += 1;
+        let arrivals = caller.handle.arrivals();
+        if arrivals[number - 1].in_flight == 1 {
+            break;
+        }
+        assert!(number < 10_000, "a caller that has gone stays in flight");
+    }
+    let arrivals = caller.handle.arrivals();
+    let mut two: Vec<u64> = arrivals[..2].iter().map(|one| one.in_flight).collect();
+    two.sort_unstable();
+    assert_eq!(two, [1, 2]);
+}
+
+/// Two calls at once.
+async fn two_calls(caller: &Caller) {
+    let _ = tokio::join!(caller.try_get(QUOTE), caller.try_get(QUOTE));
+}
