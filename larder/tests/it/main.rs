@@ -7,6 +7,7 @@
 )]
 
 mod bench;
+mod chaos;
 mod commands;
 mod private_postgres;
 mod runs;

@@ -1,0 +1,152 @@
+//! The workers of a run: replaced when they are killed, stopped and let go on again.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::dice::Dice;
+use super::process::{Process, faketime};
+use super::world::{World, now};
+
+/// How far the clocks of workers are off, in seconds: one is right.
+const CLOCKS_OFF: [i64; 5] = [-600, 600, 0, -541, 597];
+
+/// What was done to workers.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Done {
+    pub(crate) started: usize,
+    pub(crate) kills: usize,
+    pub(crate) stops: usize,
+    /// Longest time from SIGSTOP to SIGCONT.
+    pub(crate) longest_stop: Duration,
+    /// Workers whose own log showed a clock that is off by minutes.
+    pub(crate) clocks_off: usize,
+    /// Names of those that were killed.
+    pub(crate) killed: HashSet<String>,
+}
+
+pub(crate) struct Crew {
+    workers: Vec<Process>,
+    next_clock: usize,
+    done: Arc<Mutex<Done>>,
+    /// Those that wait for SIGCONT.
+    stopped: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Crew {
+    pub(crate) fn start(world: &World, size: usize) -> Self {
+        let mut crew = Self {
+            workers: Vec::new(),
+            next_clock: 0,
+            done: Arc::default(),
+            stopped: Vec::new(),
+        };
+        for _ in 0..size {
+            let worker = crew.hire(world);
+            crew.workers.push(worker);
+        }
+        crew
+    }
+
+    fn hire(&mut self, world: &World) -> Process {
+        let off = match faketime() {
+            Some(_) => CLOCKS_OFF[self.next_clock % CLOCKS_OFF.len()],
+            None => 0,
+        };
+        self.next_clock += 1;
+        self.done.lock().unwrap().started += 1;
+        world.worker(off)
+    }
+
+    /// A worker that has a call in flight by the ledger, if there is one soon; else any.
+    async fn busy(&self, world: &World, dice: &mut Dice) -> usize {
+        let names: Vec<Option<String>> = self.workers.iter().map(name).collect();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(2) {
+            let holders = sqlx::query_scalar::<_, String>(
+                "select worker from larder.api_calls where settled_at is null
+                 and reserved_at < clock_timestamp() - interval '50 milliseconds'
+                 order by id desc",
+            );
+            let holders = holders.fetch_all(&world.pool).await.unwrap_or_default();
+            let held =
+                |name: &Option<String>| name.as_ref().is_some_and(|name| holders.contains(name));
+            let busy: Vec<usize> = (0..names.len()).filter(|&nth| held(&names[nth])).collect();
+            if !busy.is_empty() {
+                return dice.pick(&busy);
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        dice.below(self.workers.len())
+    }
+
+    /// SIGKILL to a worker, and another one in its place.
+    pub(crate) async fn kill_one(&mut self, world: &World, dice: &mut Dice) {
+        let nth = self.busy(world, dice).await;
+        let victim = self.workers[nth].clone();
+        if victim.signal(Signal::KILL) {
+            victim.end().await;
+            let mut done = self.done.lock().unwrap();
+            done.kills += 1;
+            done.killed.extend(name(&victim));
+            done.clocks_off += usize::from(clock_is_off(&victim));
+        }
+        self.workers[nth] = self.hire(world);
+    }
+
+    /// SIGSTOP to a worker, and SIGCONT after `time`, whatever else happens meanwhile.
+    pub(crate) async fn stop_one(&mut self, world: &World, dice: &mut Dice, time: Duration) {
+        let nth = self.busy(world, dice).await;
+        let victim = self.workers[nth].clone();
+        if !victim.signal(Signal::STOP) {
+            return;
+        }
+        let began = Instant::now();
+        self.done.lock().unwrap().stops += 1;
+        let done = Arc::clone(&self.done);
+        self.stopped.push(tokio::spawn(async move {
+            tokio::time::sleep(time).await;
+            victim.signal(Signal::CONT);
+            let mut done = done.lock().unwrap();
+            done.longest_stop = done.longest_stop.max(began.elapsed());
+        }));
+    }
+
+    /// Waits until nobody is stopped any more.
+    pub(crate) async fn all_awake(&mut self) {
+        for stopped in std::mem::take(&mut self.stopped) {
+            stopped.await.unwrap();
+        }
+    }
+
+    /// Stops all in order; each must end well.
+    pub(crate) async fn dismiss(mut self) -> Done {
+        self.all_awake().await;
+        for worker in &self.workers {
+            worker.signal(Signal::TERM);
+        }
+        for worker in &self.workers {
+            let status = worker.end().await;
+            assert!(status.success(), "{status}: {}", worker.said());
+            let off = clock_is_off(worker);
+            self.done.lock().unwrap().clocks_off += usize::from(off);
+        }
+        self.done.lock().unwrap().clone()
+    }
+}
+
+/// A worker's name, as it stands in rows; none before it has said it.
+fn name(worker: &Process) -> Option<String> {
+    worker.field("worker started", "worker")
+}
+
+/// Whether the worker's own clock was wrong by minutes, as its log has it.
+fn clock_is_off(worker: &Process) -> bool {
+    let off = worker.first_stamp().map(|stamp| {
+        let since = now() - stamp;
+        since.num_seconds() - worker.age().as_secs().cast_signed()
+    });
+    off.is_some_and(|off| off.abs() > 60)
+}

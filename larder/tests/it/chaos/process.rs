@@ -1,0 +1,146 @@
+//! A worker or an enqueuer as a process of its own: signals, log, and a clock that is off.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// Where distributions put the library that fakes a process's clock.
+const FAKETIME: [&str; 4] = [
+    "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    "/usr/lib64/faketime/libfaketimeMT.so.1",
+    "/usr/lib/faketime/libfaketimeMT.so.1",
+];
+
+/// The library that fakes clocks, if it is installed.
+pub(crate) fn faketime() -> Option<PathBuf> {
+    FAKETIME
+        .map(PathBuf::from)
+        .into_iter()
+        .find(|path| path.exists())
+}
+
+/// A running process. Killed when dropped.
+#[derive(Debug, Clone)]
+pub(crate) struct Process {
+    // Locked to signal and to reap, so that no signal hits another process of that id.
+    child: Arc<Mutex<Child>>,
+    log: PathBuf,
+    started: Instant,
+}
+
+impl Process {
+    /// Starts `program` in `dir`, with nothing of our environment but `variables`, and
+    /// with a wall clock that is off by `clock_off` seconds.
+    pub(crate) fn start(
+        program: &Path,
+        dir: &Path,
+        log: PathBuf,
+        variables: &[(String, String)],
+        clock_off: i64,
+    ) -> Self {
+        let mut command = Command::new(program);
+        command
+            .current_dir(dir)
+            .env_clear()
+            .envs(variables.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap());
+        if let (Some(library), true) = (faketime(), clock_off != 0) {
+            command
+                .env("LD_PRELOAD", library)
+                .env("FAKETIME", format!("{clock_off:+}s"))
+                // Only the time of day is wrong: timers and time-outs are as they are.
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+                // Otherwise killed processes leave files in /dev/shm.
+                .env("FAKETIME_DISABLE_SHM", "1");
+        }
+        Self {
+            child: Arc::new(Mutex::new(command.spawn().unwrap())),
+            log,
+            started: Instant::now(),
+        }
+    }
+
+    /// Sends a signal; answers no if the process has ended.
+    pub(crate) fn signal(&self, signal: Signal) -> bool {
+        let mut child = self.child.lock().unwrap();
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).is_ok()
+    }
+
+    /// How long ago it was started.
+    pub(crate) fn age(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+        self.child.lock().unwrap().try_wait().unwrap()
+    }
+
+    /// Waits until it ends.
+    pub(crate) async fn end(&self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "a process does not end; it said:\n{}",
+                self.said()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Everything that it has logged.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// A field of the first line with this message.
+    pub(crate) fn field(&self, message: &str, field: &str) -> Option<String> {
+        self.lines()
+            .find(|line| line["message"] == message)
+            .and_then(|line| Some(line.get(field)?.as_str()?.to_owned()))
+    }
+
+    /// The time of day at which it wrote its first line, by its own clock.
+    pub(crate) fn first_stamp(&self) -> Option<DateTime<Utc>> {
+        self.lines().next()?["timestamp"].as_str()?.parse().ok()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Value> {
+        let said = self.said();
+        let lines: Vec<Value> = said
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect();
+        lines.into_iter()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // The last of the clones; a process that was not waited for has no more to do.
+        if let Some(child) = Arc::get_mut(&mut self.child) {
+            let child = child.get_mut().unwrap();
+            if child.try_wait().is_ok_and(|status| status.is_none()) {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+        }
+    }
+}

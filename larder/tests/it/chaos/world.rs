@@ -1,0 +1,180 @@
+//! Everything that a run consists of, started and stopped in order.
+
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rustix::process::Signal;
+use shared::store::Store;
+use sqlx::PgPool;
+use sqlx::postgres::PgPoolOptions;
+use tempfile::TempDir;
+
+use super::audit;
+use super::database::Database;
+use super::lanes::{CALL_TIMEOUT, LEASE, Lane, LaneSpec};
+use super::process::Process;
+use super::programs::Programs;
+use super::relay::Relay;
+
+/// What operators send to the enqueuer.
+pub(crate) const SECRET: &str = "a-secret-of-the-chaos-run";
+
+pub(crate) struct World {
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) relay: Relay,
+    pub(crate) database: tokio::sync::Mutex<Database>,
+    /// Our own way to the database: faults on the others' way do not hide it from us.
+    pub(crate) pool: PgPool,
+    /// Where the enqueuer listens.
+    pub(crate) enqueuer_url: String,
+    pub(crate) enqueuer: Mutex<Process>,
+    programs: Programs,
+    variables: Vec<(String, String)>,
+    started: Mutex<usize>,
+    dir: TempDir,
+}
+
+impl World {
+    /// Starts all but the workers; the lanes are made for a run that begins now.
+    pub(crate) async fn start(
+        lanes_from: impl FnOnce(DateTime<Utc>) -> Vec<LaneSpec>,
+        seed: u64,
+    ) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let programs = tokio::task::spawn_blocking(Programs::find).await.unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("larder-chaos-")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let database = Database::start(dir.path()).await;
+        let relay = Relay::start(&database.url()).await;
+        let pool = PgPoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect(&database.url())
+            .await
+            .unwrap();
+        Store::new(pool.clone()).migrate().await.unwrap();
+        audit::install(&pool).await;
+
+        let mut lanes = Vec::new();
+        for (spec, nth) in lanes_from(now()).into_iter().zip(0..) {
+            lanes.push(Lane::start(spec, seed.wrapping_add(nth)).await);
+        }
+        let port = free_port();
+        let config = dir.path().join("larder.toml");
+        std::fs::write(&config, configuration(&lanes, port)).unwrap();
+        let mut variables = vec![
+            ("DATABASE_URL".to_owned(), relay.url().to_owned()),
+            ("JOBS_API_SECRET".to_owned(), SECRET.to_owned()),
+            (
+                "LARDER_CONFIG".to_owned(),
+                config.to_str().unwrap().to_owned(),
+            ),
+        ];
+        for lane in &lanes {
+            variables.push((lane.spec.key_variable(), lane.spec.key()));
+        }
+        let enqueuer = Process::start(
+            &programs.enqueuer,
+            dir.path(),
+            dir.path().join("enqueuer-0.log"),
+            &variables,
+            0,
+        );
+        Self {
+            lanes,
+            relay,
+            database: tokio::sync::Mutex::new(database),
+            pool,
+            enqueuer_url: format!("http://127.0.0.1:{port}"),
+            enqueuer: Mutex::new(enqueuer),
+            programs,
+            variables,
+            started: Mutex::new(0),
+            dir,
+        }
+    }
+
+    /// A new worker, whose wall clock is off by so many seconds.
+    pub(crate) fn worker(&self, clock_off: i64) -> Process {
+        let program = &self.programs.worker;
+        let log = self.next_log("worker");
+        Process::start(program, self.dir.path(), log, &self.variables, clock_off)
+    }
+
+    /// Kills the enqueuer and starts another in its place.
+    pub(crate) async fn replace_enqueuer(&self, clock_off: i64) {
+        let old = self.enqueuer.lock().unwrap().clone();
+        old.signal(Signal::KILL);
+        old.end().await;
+        let program = &self.programs.enqueuer;
+        let log = self.next_log("enqueuer");
+        let new = Process::start(program, self.dir.path(), log, &self.variables, clock_off);
+        *self.enqueuer.lock().unwrap() = new;
+    }
+
+    fn next_log(&self, what: &str) -> PathBuf {
+        let mut started = self.started.lock().unwrap();
+        *started += 1;
+        self.dir.path().join(format!("{what}-{started}.log"))
+    }
+
+    /// Stops all but the processes of workers, which have to be stopped before.
+    pub(crate) async fn stop(self) {
+        let enqueuer = self.enqueuer.into_inner().unwrap();
+        enqueuer.signal(Signal::TERM);
+        let status = enqueuer.end().await;
+        assert!(status.success(), "{status}: {}", enqueuer.said());
+        self.pool.close().await;
+        for lane in self.lanes {
+            lane.stop().await;
+        }
+        self.database.into_inner().stop().await;
+    }
+}
+
+/// The time of day, which sandboxes and database share.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test plans boundaries of calendar windows; no product code decides by it"
+)]
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// A port that was free a moment ago: the enqueuer comes back to it after a kill.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn configuration(lanes: &[Lane], port: u16) -> String {
+    let mut text = format!(
+        r#"
+[worker]
+concurrency = 24
+lease = "{lease}s"
+call_timeout = "{call_timeout}ms"
+connect_timeout = "1s"
+poll_interval = "500ms"
+listen = "127.0.0.1:0"
+max_rescues = 20
+
+[enqueuer]
+listen = "127.0.0.1:{port}"
+
+[queue.retry]
+initial = "100ms"
+max = "1s"
+"#,
+        lease = LEASE.as_secs(),
+        call_timeout = CALL_TIMEOUT.as_millis(),
+    );
+    for lane in lanes {
+        text.push_str(&lane.config());
+    }
+    text
+}
