@@ -96,9 +96,35 @@ impl Crew {
         self.workers[nth] = self.hire(world);
     }
 
-    /// SIGSTOP to a worker, and SIGCONT after `time`, whatever else happens meanwhile.
+    /// SIGSTOP to a worker that has a call in flight, and SIGCONT after `time`, whatever
+    /// else happens meanwhile.
     pub(crate) async fn stop_one(&mut self, world: &World, dice: &mut Dice, time: Duration) {
         let nth = self.busy(world, dice).await;
+        self.stop(nth, time);
+    }
+
+    /// The same to a worker in the middle of an admission: the lock that it needs is held
+    /// until it is stopped, and then given to it.
+    pub(crate) async fn stop_one_admitting(
+        &mut self,
+        world: &World,
+        dice: &mut Dice,
+        time: Duration,
+    ) {
+        let nth = dice.below(self.workers.len());
+        let Ok(mut held) = world.pool.begin().await else {
+            return self.stop(nth, time);
+        };
+        let lock = sqlx::query("select from larder.lanes where is_provider for update");
+        if lock.execute(&mut *held).await.is_ok() {
+            // Lanes are in backlog: by then all workers ask for the lock.
+            tokio::time::sleep(Duration::from_millis(600)).await;
+        }
+        self.stop(nth, time);
+        let _ = held.rollback().await;
+    }
+
+    fn stop(&mut self, nth: usize, time: Duration) {
         let victim = self.workers[nth].clone();
         if !victim.signal(Signal::STOP) {
             return;

@@ -19,8 +19,10 @@ use super::world::World;
 pub(crate) enum Fault {
     /// SIGKILL to a worker.
     Kill,
-    /// SIGSTOP to a worker for longer than its lease, then SIGCONT.
+    /// SIGSTOP to a worker with a call in flight for longer than its lease, then SIGCONT.
     Stop,
+    /// The same to a worker that is admitting calls.
+    StopAdmitting,
     /// The database restarts, sessions being ended.
     RestartFast,
     /// The database restarts without a checkpoint, and recovers.
@@ -38,7 +40,7 @@ const ROUND: [Fault; 9] = [
     Fault::Kill,
     Fault::Kill,
     Fault::Stop,
-    Fault::Stop,
+    Fault::StopAdmitting,
     Fault::RestartFast,
     Fault::RestartImmediate,
     Fault::Cut,
@@ -82,6 +84,8 @@ pub(crate) async fn inject(
 }
 
 async fn once(world: &World, crew: &mut Crew, dice: &mut Dice, fault: Fault) {
+    // Longer than the lease, and a good deal shorter than what is promised for.
+    let frozen = dice.between(LEASE + Duration::from_millis(200), MAX_FREEZE * 5 / 8);
     match fault {
         Fault::Kill => {
             hang_some(world);
@@ -89,10 +93,9 @@ async fn once(world: &World, crew: &mut Crew, dice: &mut Dice, fault: Fault) {
         }
         Fault::Stop => {
             hang_some(world);
-            // Longer than the lease, and a good deal shorter than what is promised for.
-            let time = dice.between(LEASE + Duration::from_millis(200), MAX_FREEZE * 5 / 8);
-            crew.stop_one(world, dice, time).await;
+            crew.stop_one(world, dice, frozen).await;
         }
+        Fault::StopAdmitting => crew.stop_one_admitting(world, dice, frozen).await,
         Fault::RestartFast => world.database.lock().await.restart(Restart::Fast).await,
         Fault::RestartImmediate => {
             world
