@@ -25,6 +25,9 @@ pub(crate) struct Done {
     pub(crate) clocks_off: usize,
     /// Names of those that were killed.
     pub(crate) killed: HashSet<String>,
+    /// Workers and lanes with an admission that failed: the commit may have come through
+    /// though the connection was lost before it said so.
+    pub(crate) not_admitted: HashSet<(String, String)>,
 }
 
 pub(crate) struct Crew {
@@ -156,8 +159,12 @@ impl Crew {
         for worker in &self.workers {
             let status = worker.end().await;
             assert!(status.success(), "{status}: {}", worker.said());
-            let off = clock_is_off(worker);
-            self.done.lock().unwrap().clocks_off += usize::from(off);
+            let mut done = self.done.lock().unwrap();
+            done.clocks_off += usize::from(clock_is_off(worker));
+            let lanes = worker.fields("cannot admit", "lane");
+            let name = name(worker).unwrap_or_default();
+            let pairs = lanes.into_iter().map(|lane| (name.clone(), lane));
+            done.not_admitted.extend(pairs);
         }
         self.done.lock().unwrap().clone()
     }

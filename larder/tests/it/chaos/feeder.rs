@@ -72,9 +72,12 @@ impl Feeder {
     }
 
     async fn post(&self, world: &World, jobs: Value) {
+        let Some(enqueuer) = world.enqueuer_url() else {
+            return;
+        };
         let sent = self
             .client
-            .post(format!("{}/api/jobs", world.enqueuer_url))
+            .post(format!("{enqueuer}/api/jobs"))
             .bearer_auth(SECRET)
             .header("content-type", "application/json")
             .body(jobs.to_string())
@@ -103,8 +106,9 @@ impl Feeder {
             .fetch_all(&world.pool)
             .await
             .unwrap();
+        let enqueuer = world.enqueuer_url().unwrap();
         for id in waiting {
-            let url = format!("{}/api/jobs/{id}/cancel", world.enqueuer_url);
+            let url = format!("{enqueuer}/api/jobs/{id}/cancel");
             // One that has ended in the meantime is a conflict, and as good.
             let sent = self.client.post(url).bearer_auth(SECRET).send().await;
             sent.unwrap();

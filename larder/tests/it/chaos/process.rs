@@ -112,9 +112,15 @@ impl Process {
 
     /// A field of the first line with this message.
     pub(crate) fn field(&self, message: &str, field: &str) -> Option<String> {
+        self.fields(message, field).into_iter().next()
+    }
+
+    /// A field of every line with this message.
+    pub(crate) fn fields(&self, message: &str, field: &str) -> Vec<String> {
         self.lines()
-            .find(|line| line["message"] == message)
-            .and_then(|line| Some(line.get(field)?.as_str()?.to_owned()))
+            .filter(|line| line["message"] == message)
+            .filter_map(|line| Some(line.get(field)?.as_str()?.to_owned()))
+            .collect()
     }
 
     /// The time of day at which it wrote its first line, by its own clock.

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sandbox::Arrival;
 
 use super::audit::Call;
 use super::lanes::{Limit, Unit, Window};
 use super::windows::begin;
+
+/// Longer than `reset_grace` and a call together.
+const CLOSE: TimeDelta = TimeDelta::seconds(3);
 
 /// What was used of a limit, and what could have been.
 #[derive(Debug, Clone, Copy)]
@@ -27,13 +30,13 @@ impl Used {
     }
 }
 
-/// What was used of a limit by `ended`; `None` if no whole window was seen, or if it
-/// counts calls in flight.
+/// What was used of a limit in a run, of which begin and end are given; `None` if no
+/// whole window was seen, or if it counts calls in flight.
 pub(crate) fn of(
     limit: &Limit,
     arrivals: &[Arrival],
     calls: &[Call],
-    ended: DateTime<Utc>,
+    run: (DateTime<Utc>, DateTime<Utc>),
 ) -> Option<Used> {
     let amount = |arrival: &Arrival| match limit.unit {
         Unit::Requests => 1,
@@ -71,13 +74,19 @@ pub(crate) fn of(
             for arrival in arrivals {
                 *sums.entry(begin(limit.window, arrival.at)).or_default() += amount(arrival);
             }
-            // The first began before the run, and the last one may have begun just now.
-            let last = begin(limit.window, ended);
+            let last = begin(limit.window, run.1);
             let is_day = matches!(limit.window, Window::Day(_));
             let worst = sums
                 .into_iter()
-                .skip(1)
-                .filter(|(begin, _)| is_day || *begin < last)
+                // Whole ones: a day that began during the run is as good, since its cap is
+                // used up at once.
+                .filter(|(begin, _)| *begin >= run.0 && (is_day || *begin < last))
+                // Calls this close to a reset are charged to two windows, so the second of
+                // them has room for fewer. Under backlog only the run's begin does that.
+                .filter(|(begin, _)| {
+                    let close = *begin - CLOSE..*begin;
+                    !arrivals.iter().any(|arrival| close.contains(&arrival.at))
+                })
                 .map(|(_, sum)| sum)
                 .min()?;
             Some(Used {

@@ -1,12 +1,14 @@
 //! Looks while a run goes on: what can only be seen then.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sandbox::Arrival;
 use tokio_util::sync::CancellationToken;
 
+use super::lanes::{Lane, Window};
+use super::windows;
 use super::world::World;
 
 /// How often to look; far fewer arrivals come in between than are fetched.
@@ -29,6 +31,38 @@ pub(crate) struct Seen {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watch {
     pub(crate) seen: Arc<Mutex<Seen>>,
+}
+
+impl Seen {
+    /// A lane's arrivals, in order.
+    pub(crate) fn of(&self, lane: &str) -> &[Arrival] {
+        self.arrivals.get(lane).map_or(&[], Vec::as_slice)
+    }
+
+    /// How many arrivals met each kind of scripted trouble.
+    pub(crate) fn troubles(&self) -> BTreeMap<&str, usize> {
+        let mut met = BTreeMap::new();
+        let arrivals = self.arrivals.values().flatten();
+        for name in arrivals.flat_map(|arrival| &arrival.trouble) {
+            *met.entry(name.as_str()).or_default() += 1;
+        }
+        met
+    }
+
+    /// Limits with calls on both sides of a boundary of their calendar windows.
+    pub(crate) fn crossed(&self, lanes: &[Lane]) -> Vec<String> {
+        let limits = lanes.iter().flat_map(|lane| {
+            let limits = lane.spec.limits.iter();
+            limits.map(|limit| (lane.spec.name, limit))
+        });
+        let crossed = limits.filter(|(lane, limit)| {
+            matches!(limit.window, Window::Minute | Window::Day(_))
+                && windows::count(limit, self.of(lane)).windows > 1
+        });
+        crossed
+            .map(|(lane, limit)| format!("{lane}.{}", limit.name))
+            .collect()
+    }
 }
 
 impl Watch {

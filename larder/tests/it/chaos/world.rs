@@ -27,9 +27,7 @@ pub(crate) struct World {
     pub(crate) database: tokio::sync::Mutex<Database>,
     /// Our own way to the database: faults on the others' way do not hide it from us.
     pub(crate) pool: PgPool,
-    /// Where the enqueuer listens.
-    pub(crate) enqueuer_url: String,
-    pub(crate) enqueuer: Mutex<Process>,
+    enqueuer: Mutex<Process>,
     programs: Programs,
     variables: Vec<(String, String)>,
     started: Mutex<usize>,
@@ -63,9 +61,8 @@ impl World {
         for (spec, nth) in lanes_from(now()).into_iter().zip(0..) {
             lanes.push(Lane::start(spec, seed.wrapping_add(nth)).await);
         }
-        let port = free_port();
         let config = dir.path().join("larder.toml");
-        std::fs::write(&config, configuration(&lanes, port)).unwrap();
+        std::fs::write(&config, configuration(&lanes)).unwrap();
         let mut variables = vec![
             ("DATABASE_URL".to_owned(), relay.url().to_owned()),
             ("JOBS_API_SECRET".to_owned(), SECRET.to_owned()),
@@ -89,7 +86,6 @@ impl World {
             relay,
             database: tokio::sync::Mutex::new(database),
             pool,
-            enqueuer_url: format!("http://127.0.0.1:{port}"),
             enqueuer: Mutex::new(enqueuer),
             programs,
             variables,
@@ -108,12 +104,23 @@ impl World {
     /// Kills the enqueuer and starts another in its place.
     pub(crate) async fn replace_enqueuer(&self, clock_off: i64) {
         let old = self.enqueuer.lock().unwrap().clone();
-        old.signal(Signal::KILL);
-        old.end().await;
         let program = &self.programs.enqueuer;
         let log = self.next_log("enqueuer");
+        // Beside the old one for a moment, so that there is always one to ask.
         let new = Process::start(program, self.dir.path(), log, &self.variables, clock_off);
         *self.enqueuer.lock().unwrap() = new;
+        old.signal(Signal::KILL);
+        old.end().await;
+    }
+
+    /// Where the enqueuer listens; none until it has said so.
+    pub(crate) fn enqueuer_url(&self) -> Option<String> {
+        let enqueuer = self.enqueuer.lock().unwrap().clone();
+        if let Some(status) = enqueuer.ended() {
+            panic!("the enqueuer has ended, {status}: {}", enqueuer.said());
+        }
+        let address = enqueuer.field("listening", "address")?;
+        Some(format!("http://{address}"))
     }
 
     fn next_log(&self, what: &str) -> PathBuf {
@@ -145,13 +152,7 @@ pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// A port that was free a moment ago: the enqueuer comes back to it after a kill.
-fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
-}
-
-fn configuration(lanes: &[Lane], port: u16) -> String {
+fn configuration(lanes: &[Lane]) -> String {
     let mut text = format!(
         r#"
 [worker]
@@ -164,7 +165,7 @@ listen = "127.0.0.1:0"
 max_rescues = 20
 
 [enqueuer]
-listen = "127.0.0.1:{port}"
+listen = "127.0.0.1:0"
 
 [queue.retry]
 initial = "100ms"
