@@ -145,6 +145,8 @@ pub(crate) fn under_faults(began: DateTime<Utc>, length: Duration) -> Vec<LaneSp
 /// The lanes of a run that measures how much of each cap can be used.
 pub(crate) fn without_faults(began: DateTime<Utc>, length: Duration) -> Vec<LaneSpec> {
     let boundary = began + TimeDelta::from_std(length.mul_f64(0.4)).unwrap();
+    // Several times in a run. How soon a lane is open again weighs less in a longer one.
+    let width = (length.as_secs() / 4).clamp(4, 15);
     let lane = |name, converts, limit| LaneSpec {
         name,
         limits: vec![limit, requests("in_flight", 20, Window::InFlight)],
@@ -152,8 +154,8 @@ pub(crate) fn without_faults(began: DateTime<Utc>, length: Duration) -> Vec<Lane
         converts,
     };
     vec![
-        lane("rolls", CHEAP, requests("some", 40, secs(5))),
-        lane("priced", PRICES, credits("some", 40, secs(5))),
+        lane("rolls", CHEAP, requests("some", 8 * width, secs(width))),
+        lane("priced", PRICES, credits("some", 8 * width, secs(width))),
         lane(
             "minutes",
             CHEAP,
