@@ -65,7 +65,10 @@ pub(super) async fn lock(
         r#"
         -- name: admit_settings
         select set_config('synchronous_commit', 'on', true) as durable,
-               set_config('lock_timeout', '5s', true) as patience
+               set_config('lock_timeout', '5s', true) as patience,
+               -- Between two statements nothing waits: a process that stands still here would
+               -- keep the lane from all others for as long as it does.
+               set_config('idle_in_transaction_session_timeout', '5s', true) as awake
         "#
     )
     .fetch_all(&mut **tx)

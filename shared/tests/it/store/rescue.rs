@@ -110,3 +110,82 @@ async fn a_heartbeat_keeps_a_lease_and_finds_out_when_it_is_lost(pool: sqlx::PgP
     );
     Ok(())
 }
+
+/// Prices that stand still in the middle of an admission, as a stopped process does.
+struct Frozen {
+    /// Told when it stands still.
+    still: tokio::sync::mpsc::UnboundedSender<()>,
+    thaw: std::sync::Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Pricing for Frozen {
+    fn endpoint(&self, batch: &BatchKey) -> Option<EndpointName> {
+        self.still.send(()).unwrap();
+        // An error says that the test is over.
+        let _ = self.thaw.lock().unwrap().recv();
+        Prices.endpoint(batch)
+    }
+
+    fn worst_case(&self, batch: &BatchKey, items: usize) -> Option<u32> {
+        Prices.worst_case(batch, items)
+    }
+
+    fn max_items(&self, batch: &BatchKey) -> usize {
+        Prices.max_items(batch)
+    }
+
+    fn items_for_same_cost(&self, batch: &BatchKey, items: usize) -> usize {
+        Prices.items_for_same_cost(batch, items)
+    }
+
+    fn endpoints_within(&self, credits: u32) -> Vec<EndpointName> {
+        Prices.endpoints_within(credits)
+    }
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_process_that_freezes_while_it_admits_blocks_its_lane_for_seconds_only(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let store = store_with(pool, vec![monthly(100)]).await;
+    enqueue_one(&store, refresh(quote(1))).await;
+    let (thaw, frozen) = std::sync::mpsc::channel();
+    let (still, mut stands) = tokio::sync::mpsc::unbounded_channel();
+    let freezing = store.clone();
+    let runtime = tokio::runtime::Handle::current();
+    let admitting = std::thread::spawn(move || {
+        let provider = provider();
+        let request = AdmitRequest {
+            provider: &provider,
+            worker: "frozen",
+            key_id: Some("key-1"),
+            lease: Duration::from_secs(30),
+            max_calls: 1,
+            by_age: false,
+        };
+        let prices = Frozen {
+            still,
+            thaw: std::sync::Mutex::new(frozen),
+        };
+        runtime.block_on(freezing.admit(&request, &prices))
+    });
+    let holds = "select count(*) from pg_stat_activity
+                 where datname = current_database() and state = 'idle in transaction'";
+    stands.recv().await;
+    // Until the server has ended the frozen one's session.
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while number(&store, holds).await > 0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await?;
+
+    let call = admit_one(&store).await;
+
+    assert_eq!(call.jobs.len(), 1);
+    thaw.send(())?;
+    assert!(admitting.join().unwrap().is_err(), "it admitted nothing");
+    let calls = number(&store, "select count(*) from larder.api_calls").await;
+    assert_eq!(calls, 1);
+    Ok(())
+}
