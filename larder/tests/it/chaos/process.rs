@@ -58,9 +58,7 @@ impl Process {
                 .env("LD_PRELOAD", library)
                 .env("FAKETIME", format!("{clock_off:+}s"))
                 // Only the time of day is wrong: timers and time-outs are as they are.
-                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-                // Otherwise killed processes leave files in /dev/shm.
-                .env("FAKETIME_DISABLE_SHM", "1");
+                .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
         Self {
             child: Arc::new(Mutex::new(command.spawn().unwrap())),
@@ -94,6 +92,7 @@ impl Process {
         let began = Instant::now();
         loop {
             if let Some(status) = self.ended() {
+                forget_clock(self.child.lock().unwrap().id());
                 return status;
             }
             assert!(
@@ -146,7 +145,16 @@ impl Drop for Process {
             if child.try_wait().is_ok_and(|status| status.is_none()) {
                 let _ = child.kill();
                 let _ = child.wait();
+                forget_clock(child.id());
             }
         }
+    }
+}
+
+/// Removes what libfaketime leaves of a process that was killed, or whose end it missed.
+fn forget_clock(id: u32) {
+    for name in ["faketime_shm", "sem.faketime_sem"] {
+        // Mostly there is none.
+        let _ = std::fs::remove_file(format!("/dev/shm/{name}_{id}"));
     }
 }
