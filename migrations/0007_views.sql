@@ -10,9 +10,9 @@ left join larder.resources r using (resource_key);
 -- One row for each limit of each provider, as it stands now.
 create view larder.budget with (security_invoker = true) as
 select n.lane as provider, u.name as "limit", u.unit, u.kind, u.cap, u.spent, u.reserved,
-       0::bigint as "foreign",
-       greatest(u.cap - u.spent - u.reserved, 0) as remaining,
-       u.ends_at as resets_at,
+       u.others as "foreign",
+       greatest(u.cap - u.spent - u.reserved - u.others, 0) as remaining,
+       case when isfinite(u.ends_at) then u.ends_at end as resets_at,
        n.closed_until is null or n.closed_until <= clock_timestamp() as open,
        case when n.closed_until > clock_timestamp() then n.closed_until end as closed_until,
        case when n.closed_until > clock_timestamp() then n.closed_reason end as closed_reason
@@ -20,7 +20,7 @@ from larder.lanes n
 cross join lateral (select clock_timestamp() as at) t
 cross join lateral larder.limit_usage(n.lane, t.at) u
 where n.is_provider and n.removed_at is null
-  and (u.kind <> 'calendar' or u.starts_at <= t.at and t.at < u.ends_at);
+  and (u.starts_at is null or u.starts_at <= t.at and t.at < u.ends_at);
 
 -- Live and finished jobs in one place, under the name that the old scheduler gave them.
 -- An existing relation of that name is left alone: `larder doctor` tells about it.

@@ -39,6 +39,6 @@ mod grant;
 mod limit;
 mod pricing;
 
-pub use grant::{Grants, Usage, Verdict};
+pub use grant::{ALERT_LEVELS, Caller, Grants, Usage, UsageWindow, Verdict, alert_level};
 pub use limit::{LaneSpec, LimitSpec, LimitWindow, Mode, Period, Unit};
 pub use pricing::Pricing;

@@ -80,6 +80,12 @@ metrics_list! {
         "What the current window holds and will not give back.";
     BUDGET_RESERVED "larder_budget_reserved" Gauge Count ["provider", "limit", "unit"]
         "What is set aside for calls in flight.";
+    BUDGET_FOREIGN "larder_budget_foreign" Gauge Count ["provider", "limit", "unit"]
+        "What others have taken on the same key, as far as the provider has told.";
+    BUDGET_ALERT "larder_budget_alert_level" Gauge Count ["provider", "limit"]
+        "The highest of 50, 80, 95 and 100 percent that the current window has reached, or 0.";
+    BUDGET_EXHAUSTED "larder_budget_exhausted_timestamp_seconds" Gauge Seconds ["provider", "limit"]
+        "When the window will be full at this pace, as a Unix time; 0 if not before its end.";
     BUDGET_RESET "larder_budget_reset_timestamp_seconds" Gauge Seconds ["provider", "limit"]
         "When the current calendar window ends, as a Unix time.";
     BUDGET_DRIFT "larder_budget_drift_credits" Counter Count ["provider", "endpoint"]
@@ -200,18 +206,53 @@ pub fn lane_open(lane: &str, open: bool) {
     gauge!(LANE_OPEN.name, "lane" => lane.to_owned()).set(if open { 1.0 } else { 0.0 });
 }
 
+/// What stands against a limit, as a scrape shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct BudgetFigures<'a> {
+    /// Whose limit.
+    pub provider: &'a str,
+    /// Its name.
+    pub limit: &'a str,
+    /// `requests` or `credits`.
+    pub unit: &'a str,
+    /// How much the window may hold.
+    pub cap: i64,
+    /// Taken for good.
+    pub spent: i64,
+    /// Set aside.
+    pub reserved: i64,
+    /// Taken by others.
+    pub foreign: i64,
+    /// Level of use in percent, as `shared::budget::ALERT_LEVELS` names them.
+    pub alert_level: i16,
+    /// When the window will be full, as a Unix time in seconds.
+    pub exhausted_at: Option<i64>,
+}
+
 /// What stands against a limit.
-pub fn budget(provider: &str, limit: &str, unit: &str, cap: i64, spent: i64, reserved: i64) {
+pub fn budget(figures: BudgetFigures<'_>) {
     for (metric, value) in [
-        (BUDGET_LIMIT, cap),
-        (BUDGET_SPENT, spent),
-        (BUDGET_RESERVED, reserved),
+        (BUDGET_LIMIT, figures.cap),
+        (BUDGET_SPENT, figures.spent),
+        (BUDGET_RESERVED, figures.reserved),
+        (BUDGET_FOREIGN, figures.foreign),
     ] {
         gauge!(
             metric.name,
-            "provider" => provider.to_owned(),
-            "limit" => limit.to_owned(),
-            "unit" => unit.to_owned(),
+            "provider" => figures.provider.to_owned(),
+            "limit" => figures.limit.to_owned(),
+            "unit" => figures.unit.to_owned(),
+        )
+        .set(whole(value));
+    }
+    for (metric, value) in [
+        (BUDGET_ALERT, i64::from(figures.alert_level)),
+        (BUDGET_EXHAUSTED, figures.exhausted_at.unwrap_or(0)),
+    ] {
+        gauge!(
+            metric.name,
+            "provider" => figures.provider.to_owned(),
+            "limit" => figures.limit.to_owned(),
         )
         .set(whole(value));
     }

@@ -43,6 +43,7 @@ mod cost;
 mod endpoint;
 mod envelope;
 mod figure;
+mod items;
 mod join;
 mod json;
 mod key;

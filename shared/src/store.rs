@@ -40,6 +40,7 @@ mod prune;
 mod queue_state;
 mod reach;
 mod record;
+mod reports;
 mod resources;
 mod schedule;
 mod sync;
@@ -53,8 +54,8 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool};
 
-pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh};
-pub use budget::{LaneState, LimitState};
+pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh, UsageRequest};
+pub use budget::{LaneState, LimitState, RemoteState};
 pub use cache::CachedEntry;
 pub use calls::LedgerRow;
 pub use claim::{Claim, ClaimedJob, Claimer};
@@ -73,6 +74,7 @@ pub use queue_state::QueueState;
 pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,
 };
+pub use reports::{LimitReport, TakenReport};
 pub use resources::{ResourceFilter, ResourceRow};
 pub use schedule::ScheduleRow;
 pub use tick::{ClosedLane, Ticked};

@@ -30,7 +30,7 @@ impl Provider {
         config: &ProviderConfig,
     ) -> Result<Self, Vec<ProviderProblem>> {
         let mut problems = Problems::default();
-        let host = host(&config.base_url, &mut problems);
+        let host = host(config, &mut problems);
         check_auth(config, &mut problems);
         let limits = config
             .limits
@@ -160,7 +160,8 @@ fn secret_parameters(config: &ProviderConfig) -> Vec<String> {
 }
 
 /// Checks the base URL, and tells its host and port.
-fn host(base_url: &str, problems: &mut Problems) -> Option<String> {
+fn host(config: &ProviderConfig, problems: &mut Problems) -> Option<String> {
+    let base_url = config.base_url.as_str();
     let mut add = |rule: &str, reason: &str| {
         // Without what stands before an @: it would be a password.
         let shown = base_url.rsplit('@').next().unwrap_or_default();

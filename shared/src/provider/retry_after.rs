@@ -31,6 +31,14 @@ impl RetryAfter {
             .map(|date| Self::At(date.and_utc()))
     }
 
+    /// The instant, if it is one: of a `Date` header, the reply's own time.
+    pub fn moment(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(at) => Some(at),
+            Self::Seconds(_) => None,
+        }
+    }
+
     /// Reads the header from a reply's headers.
     pub(super) fn of(headers: &[(String, String)]) -> Option<Self> {
         header(headers, "retry-after").and_then(Self::parse)

@@ -16,6 +16,7 @@ use crate::model::{BatchKey, EndpointName};
 #[derive(Debug, Clone)]
 pub(super) struct Usage {
     endpoint: EndpointName,
+    counts_itself: bool,
     pub(super) today: Option<Pointer>,
     pub(super) limits: Vec<UsagePointers>,
 }
@@ -110,6 +111,7 @@ impl Usage {
         }
         Some(Self {
             endpoint: endpoint?,
+            counts_itself: config.counts_itself,
             today,
             limits,
         })
@@ -117,6 +119,11 @@ impl Usage {
 }
 
 impl Provider {
+    /// Whether a usage report counts the call that asked for it.
+    pub fn usage_counts_itself(&self) -> bool {
+        self.usage.as_ref().is_some_and(|usage| usage.counts_itself)
+    }
+
     /// The endpoint that reports usage, if the provider has one.
     pub fn usage_endpoint(&self) -> Option<&EndpointName> {
         self.usage.as_ref().map(|usage| &usage.endpoint)

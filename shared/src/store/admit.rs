@@ -25,6 +25,10 @@
 mod batch;
 mod close;
 mod count;
+mod head;
+mod open;
+mod replaced;
+mod usage_call;
 
 use std::time::Duration;
 
@@ -32,8 +36,13 @@ use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::{Store, StoreError};
-use crate::budget::{Grants, Pricing, Usage, Verdict};
+use crate::budget::{Pricing, Usage, Verdict};
 use crate::model::{BatchKey, EndpointName, JobId, ProviderName, ResourceKey};
+use count::Found;
+use open::{Blocked, Open, Turn};
+
+pub(super) use count::{lock_lane, lock_limits, settings};
+pub use usage_call::UsageRequest;
 
 /// Number of a call in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -74,6 +83,8 @@ pub struct Admission {
     pub busy: bool,
     /// Reason for which this admission closed the lane.
     pub closed: Option<String>,
+    /// Windows that passed a level of use of which nobody was told yet.
+    pub alerts: Vec<Usage>,
 }
 
 /// One reservation: to be sent once, and recorded once.
@@ -128,31 +139,44 @@ impl Store {
             ended: 0,
             busy: false,
             closed: None,
+            alerts: Vec::new(),
         };
-        let Some(lane) = count::lock(&mut tx, request.provider).await? else {
+        let lane = match count::lock(&mut tx, request.provider).await? {
+            Found::Open(lane) => lane,
+            Found::Closed => return Ok(admission),
+            Found::Replaced => {
+                tx.commit().await?;
+                admission.closed = Some("database_replaced".to_owned());
+                return Ok(admission);
+            }
+        };
+        if lane.must_ask {
+            // Whoever asks for the provider's count tells the others.
+            admission.busy = true;
+            tx.commit().await?;
             return Ok(admission);
-        };
+        }
         let counted = count::count(&mut tx, request.provider).await?;
-        let mut open = Open {
-            grants: Grants::new(if lane.enforce {
-                counted.usages
-            } else {
-                Vec::new()
-            }),
-            endpoints: counted.endpoints,
-            room: counted.slow_start.unwrap_or(request.max_calls),
+        let mut open = Open::new(request, &lane, counted);
+        let mut turn = Turn {
+            urgent: lane.kept,
+            ..Turn::default()
         };
-        let mut skipped: Vec<EndpointName> = Vec::new();
-        let mut blocked: Option<Blocked> = None;
-        let mut only_within: Option<u32> = None;
         while admission.calls.len() < request.max_calls {
             if admission.calls.len() >= open.room {
                 admission.busy = true;
                 break;
             }
-            let within = only_within.map(|credits| pricing.endpoints_within(credits));
-            let head = batch::head(&mut tx, request, &skipped, within.as_deref()).await?;
-            let Some(head) = head else { break };
+            let within = turn.within.map(|credits| pricing.endpoints_within(credits));
+            let wanted = head::Wanted {
+                skipped: &turn.skipped,
+                within: within.as_deref(),
+                urgent: turn.urgent,
+            };
+            let Some(head) = head::head(&mut tx, request, wanted).await? else {
+                break;
+            };
+            let (caller, head) = (head.caller(), head.batch);
             let priced = pricing.endpoint(&head).and_then(|endpoint| {
                 let price = open.price(pricing, &head, &endpoint, 1)?;
                 Some((endpoint, price))
@@ -161,12 +185,16 @@ impl Store {
                 admission.ended += batch::fail(&mut tx, request, &head, batch::UNKNOWN).await?;
                 continue;
             };
-            if open.endpoints.must_wait(&endpoint) {
-                admission.busy = true;
-                skipped.push(endpoint);
+            if open.endpoints.is_forbidden(&endpoint) {
+                admission.ended += batch::fail(&mut tx, request, &head, batch::FORBIDDEN).await?;
                 continue;
             }
-            match open.grants.check(price) {
+            if open.endpoints.must_wait(&endpoint) {
+                admission.busy = true;
+                turn.skipped.push(endpoint);
+                continue;
+            }
+            match open.grants.check(price, caller) {
                 Verdict::Fits => {}
                 Verdict::TooExpensive(usage) => {
                     let why = batch::TooExpensive {
@@ -181,24 +209,28 @@ impl Store {
                     admission.busy = true;
                     break;
                 }
+                Verdict::Kept(usage) => {
+                    // Readers may still have it.
+                    turn.urgent = true;
+                    turn.kept = Some(Blocked::by(usage, price));
+                    continue;
+                }
                 Verdict::Full(usage) => {
                     // Something that costs less may still fit, but only once: then it is over.
-                    blocked.get_or_insert_with(|| Blocked {
-                        usage: usage.clone(),
-                        price,
-                    });
+                    let blocked = Blocked::by(usage, price);
+                    turn.blocked.get_or_insert(blocked);
                     match open.grants.credits_left() {
                         Some(left)
-                            if left < price && only_within.is_none_or(|last| left < last) =>
+                            if left < price && turn.within.is_none_or(|last| left < last) =>
                         {
-                            only_within = Some(left);
+                            turn.within = Some(left);
                             continue;
                         }
                         _ => break,
                     }
                 }
             }
-            let most = open.most_items(pricing, &head, &endpoint);
+            let most = open.most_items(pricing, &head, &endpoint, caller);
             let claimed = batch::claim(&mut tx, request, &head, most).await?;
             admission.ended += claimed.satisfied;
             if claimed.jobs.is_empty() {
@@ -209,11 +241,13 @@ impl Store {
             }
             let call =
                 batch::reserve(&mut tx, request, pricing, &open, endpoint, head, claimed).await?;
-            open.grants.reserve(call.reserved_credits);
+            open.grants.reserve(call.reserved_credits, caller);
             open.endpoints.started(&call.endpoint);
             admission.calls.push(call);
         }
-        if let (Some(blocked), true) = (blocked, admission.calls.is_empty() && !admission.busy) {
+        if let (Some(blocked), true) =
+            (&turn.blocked, admission.calls.is_empty() && !admission.busy)
+        {
             let reason = format!("budget:{}", blocked.usage.name);
             close::close(
                 &mut tx,
@@ -224,8 +258,14 @@ impl Store {
             )
             .await?;
             admission.closed = Some(reason);
+        } else if let Some(kept) = &turn.kept {
+            close::keep(&mut tx, request.provider, &kept.usage, kept.price).await?;
         }
-        if counted.unfolded >= FOLD_AT {
+        for usage in open.grants.alerts() {
+            close::alerted(&mut tx, usage).await?;
+            admission.alerts.push(usage.clone());
+        }
+        if open.unfolded >= FOLD_AT {
             count::fold(&mut tx, request.provider).await?;
         }
         tx.commit().await?;
@@ -236,57 +276,6 @@ impl Store {
 /// From how many settled calls on they are moved into the totals: often enough that
 /// counting stays short, seldom enough that an admission seldom pays for it.
 const FOLD_AT: i64 = 32;
-
-/// What is left while one admission goes on.
-struct Open {
-    grants: Grants,
-    endpoints: count::Endpoints,
-    /// Calls that a lane which was closed for trouble may still start.
-    room: usize,
-}
-
-/// What kept the first call from fitting.
-struct Blocked {
-    usage: Usage,
-    price: u32,
-}
-
-impl Open {
-    /// The most that a call for `items` items can cost, by the rule and by what was learnt.
-    fn price(
-        &self,
-        pricing: &dyn Pricing,
-        batch: &BatchKey,
-        endpoint: &EndpointName,
-        items: usize,
-    ) -> Option<u32> {
-        let rule = pricing.worst_case(batch, items)?;
-        Some(rule.saturating_add(self.endpoints.surcharge(endpoint)))
-    }
-
-    /// Most items that one call may carry within every limit; 1 is known to fit.
-    fn most_items(
-        &self,
-        pricing: &dyn Pricing,
-        batch: &BatchKey,
-        endpoint: &EndpointName,
-    ) -> usize {
-        let fits = |items: usize| {
-            self.price(pricing, batch, endpoint, items)
-                .is_some_and(|price| self.grants.check(price) == Verdict::Fits)
-        };
-        let (mut fit, mut most) = (1, pricing.max_items(batch).max(1));
-        while fit < most {
-            let middle = fit + (most - fit).div_ceil(2);
-            if fits(middle) {
-                fit = middle;
-            } else {
-                most = middle - 1;
-            }
-        }
-        fit
-    }
-}
 
 /// One admission's transaction.
 type Tx<'a> = PgTransaction<'a>;

@@ -17,7 +17,8 @@ impl Store {
             -- name: open_lane
             -- Closed until now, not null: a lane that was closed starts slowly.
             update larder.lanes
-            set closed_until = case when closed_until > clock_timestamp()
+            set database_changed_at = null,
+                closed_until = case when closed_until > clock_timestamp()
                                     then clock_timestamp() else closed_until end,
                 closed_reason = case when closed_until > clock_timestamp()
                                      then 'opened' else closed_reason end

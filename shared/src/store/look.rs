@@ -38,7 +38,9 @@ impl Store {
             select l.lane,
                    case when l.closed_until = 'infinity' then null
                         else greatest(extract(epoch from
-                            greatest(first.run_at, l.closed_until) - clock_timestamp()), 0)::float8
+                            greatest(
+                                least(greatest(first.run_at, kept.until), urgent.run_at), l.closed_until
+                            ) - clock_timestamp()), 0)::float8
                    end as wait,
                    exists (select from larder.jobs
                            where status = 'running' and leased_until < (select clock_timestamp()))
@@ -53,6 +55,16 @@ impl Store {
                 order by run_at
                 limit 1
             ) first on true
+            -- What is left is kept for readers: the plan's jobs wait, theirs do not.
+            left join lateral (
+                select l.kept_until as until where l.kept_until > (select clock_timestamp())
+            ) kept on true
+            left join lateral (
+                select min(run_at) as run_at from larder.jobs
+                where kept.until is not null
+                  and lane = l.lane and status = 'pending' and priority < 20
+                  and (kind = 'refresh' or kind = any($1))
+            ) urgent on true
             where l.removed_at is null
             "#,
             kinds,

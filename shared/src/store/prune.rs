@@ -46,12 +46,22 @@ impl Store {
             -- name: prune_calls
             delete from larder.api_calls
             where id = any(array(
-                select id from larder.api_calls
-                where reserved_at < (select clock_timestamp()) - make_interval(secs => $1)
-                  and settled_at is not null and not needs_fold
-                order by reserved_at
+                select c.id from larder.api_calls c
+                where c.reserved_at < (select clock_timestamp()) - make_interval(secs => $1)
+                  and c.settled_at is not null and not c.needs_fold
+                  -- Nothing that still stands in a window, however long that is.
+                  and not exists (
+                      select from larder.limits l
+                      where l.provider = c.provider and l.removed_at is null
+                        and (l.kind = 'rolling' and c.end_at >= (select clock_timestamp()) - l.width
+                             or l.kind = 'discovered' and exists (
+                                 select from larder.limit_windows_met(
+                                     l, (select clock_timestamp()), (select clock_timestamp())) w
+                                 where c.end_at >= w.starts_at))
+                  )
+                order by c.reserved_at
                 limit $2
-                for update skip locked
+                for update of c skip locked
             ))
             "#,
             seconds(CALLS_KEPT),

@@ -7,6 +7,7 @@
 //! Limits are not touched: admission reads the ledger. A record that closes the lane
 //! locks the lane first, as the order of locks wants.
 
+mod close;
 mod entries;
 mod jobs;
 mod settle;
@@ -61,6 +62,8 @@ pub struct LaneClose {
     pub until: CloseUntil,
     /// What the provider asked for; wins over `until`. Already clamped.
     pub retry_after: Option<Duration>,
+    /// Whether it is said of our address: then every lane behind it is closed.
+    pub by_address: bool,
 }
 
 /// An answer to put into the cache.
@@ -159,6 +162,9 @@ pub struct Recorded {
     pub waiting: usize,
     /// Jobs whose lease we had lost: left to their new holder.
     pub lost: usize,
+    /// Why the lane was closed for what its latest calls came to, beside
+    /// [`CallRecord::close`].
+    pub closed: Option<String>,
 }
 
 impl Store {
@@ -188,16 +194,19 @@ impl Store {
         sqlx::query!(
             r#"
             -- name: record_settings
-            select set_config('synchronous_commit', 'on', true)
+            select set_config('synchronous_commit', 'on', true) as durable,
+                   -- A process that stands still in here must not keep the locks.
+                   set_config('idle_in_transaction_session_timeout', '5s', true) as patience
             "#
         )
         .fetch_all(&mut *tx)
         .await?;
+        if let Some(close) = &record.close {
+            close::close_lane(&mut tx, record, close).await?;
+        }
+        let may_break = close::prepare_breaker(&mut tx, record).await?;
         if raises {
             settle::lock_reservations(&mut tx, record).await?;
-        }
-        if let Some(close) = &record.close {
-            settle::close_lane(&mut tx, record, close).await?;
         }
         let settled = settle::settle(&mut tx, record).await?;
         if settled.drift > 0 {
@@ -213,6 +222,12 @@ impl Store {
         };
         jobs::finish(&mut tx, record, &mut recorded).await?;
         recorded.stored = entries::store(&mut tx, record).await?;
+        if may_break {
+            recorded.closed = close::open_breaker(&mut tx, record).await?;
+        }
+        if record.outcome == "endpoint_forbidden" {
+            close::forbid(&mut tx, record).await?;
+        }
         tx.commit().await?;
         Ok(Some(recorded))
     }

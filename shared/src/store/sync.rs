@@ -71,13 +71,23 @@ async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<bool, 
         r#"
         -- name: sync_lane
         insert into larder.lanes as l (
-            lane, is_provider, key_id, reset_grace, max_freeze, max_transit, mode, max_attempts
+            lane, is_provider, key_id, reset_grace, max_freeze, max_transit, mode, max_attempts,
+            readers_share, host, breaker_failures, breaker_pause, breaker_max_pause, reports_usage
         )
         values (
             $1, true, $2, make_interval(secs => $3), make_interval(secs => $4),
-            make_interval(secs => $5), $6, $7
+            make_interval(secs => $5), $6, $7,
+            $8, $9, $10, make_interval(secs => $11), make_interval(secs => $12), $13
         )
         on conflict (lane) do update set
+            readers_share = excluded.readers_share,
+            -- What is kept is worked out anew.
+            kept_until = case when l.readers_share = excluded.readers_share then l.kept_until end,
+            host = excluded.host,
+            breaker_failures = excluded.breaker_failures,
+            breaker_pause = excluded.breaker_pause,
+            breaker_max_pause = excluded.breaker_max_pause,
+            reports_usage = excluded.reports_usage,
             key_id = excluded.key_id,
             reset_grace = excluded.reset_grace,
             max_freeze = excluded.max_freeze,
@@ -97,6 +107,12 @@ async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<bool, 
         seconds(lane.max_transit),
         lane.mode.as_str(),
         i32::try_from(lane.max_attempts).unwrap_or(i32::MAX),
+        lane.readers_share,
+        lane.host,
+        i32::try_from(lane.breaker_failures).unwrap_or(i32::MAX),
+        seconds(lane.breaker_pause),
+        seconds(lane.breaker_max_pause),
+        lane.usage_endpoint.is_some(),
     )
     .execute(&mut **tx)
     .await?;
@@ -215,8 +231,11 @@ async fn reopen(
     sqlx::query!(
         r#"
         -- name: sync_reopen
-        update larder.lanes set closed_until = null, closed_reason = null
-        where lane = $1 and closed_reason = $2
+        update larder.lanes
+        set closed_until = case when closed_reason = $2 then null else closed_until end,
+            closed_reason = case when closed_reason = $2 then null else closed_reason end,
+            kept_until = null
+        where lane = $1
         "#,
         provider.as_str(),
         reason,

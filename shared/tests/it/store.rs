@@ -1,15 +1,24 @@
 //! The queue and the budget against a real Postgres, a database to each test.
 
 mod admit;
+mod alerts;
+mod breaker;
 mod calendar;
+mod discovered;
 mod enqueue;
+mod follow;
+mod foreign;
 mod histories;
 mod holes;
 mod keep;
 mod local;
+mod many;
+mod pool;
 mod races;
 mod record;
+mod replaced;
 mod rescue;
+mod share;
 mod transitions;
 
 use std::time::Duration;
@@ -20,8 +29,8 @@ use shared::model::{
 };
 use shared::model::{TrackSpec, Tracking};
 use shared::store::{
-    Admission, AdmitRequest, AdmittedCall, CallRecord, JobRequest, JobResult, JobVerdict, NewEntry,
-    Settlement, Store,
+    Admission, AdmitRequest, AdmittedCall, CallRecord, JobRequest, JobResult, JobVerdict,
+    LimitReport, NewEntry, Settlement, Store, TakenReport, UsageRequest,
 };
 
 pub(crate) type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -127,7 +136,7 @@ pub(crate) fn lane(limits: Vec<LimitSpec>) -> LaneSpec {
         max_freeze: Duration::from_secs(600),
         max_transit: Duration::from_secs(30),
         mode: Mode::Enforce,
-        readers_share: 0.1,
+        readers_share: 0.0,
         breaker_failures: 5,
         breaker_pause: Duration::from_secs(10),
         breaker_max_pause: Duration::from_secs(300),
@@ -188,6 +197,55 @@ pub(crate) async fn admit(store: &Store, worker: &str, max_calls: usize) -> Admi
         by_age: false,
     };
     store.admit(&request, &Prices).await.unwrap()
+}
+
+/// The call that asks the provider for its count, if it is time.
+pub(crate) async fn admit_usage(store: &Store, every: Duration) -> Option<AdmittedCall> {
+    let provider = provider();
+    let request = AdmitRequest {
+        provider: &provider,
+        worker: "worker-a",
+        key_id: Some("key-1"),
+        lease: Duration::from_secs(30),
+        max_calls: 1,
+        by_age: false,
+    };
+    let usage = UsageRequest {
+        batch_key: BatchKey("map?".to_owned()),
+        every,
+        after: None,
+    };
+    let admitted = store.admit_usage_call(&request, &usage, &Prices).await;
+    admitted.unwrap()
+}
+
+/// Lets the provider say that so much was used of a limit, in the reply to a call that
+/// asks for it; answers what others have by that.
+pub(crate) async fn told(store: &Store, limit: &str, used: u64) -> Option<TakenReport> {
+    let call = admit_usage(store, Duration::ZERO).await.unwrap();
+    store.record(&answered(&call, 0, "1")).await.unwrap();
+    take(store, &call, report(limit, used)).await
+}
+
+pub(crate) fn report(limit: &str, used: u64) -> LimitReport {
+    LimitReport {
+        limit: limit.to_owned(),
+        used: Some(used),
+        cap: None,
+        resets_at: None,
+        resets_in: None,
+        period: None,
+        counts_itself: false,
+    }
+}
+
+pub(crate) async fn take(
+    store: &Store,
+    call: &AdmittedCall,
+    report: LimitReport,
+) -> Option<TakenReport> {
+    let taken = store.take_reports(&provider(), call.id, &[report]).await;
+    taken.unwrap().pop()
 }
 
 /// The one call that can be admitted.

@@ -11,6 +11,9 @@ pub struct UsageConfig {
     /// Name of the endpoint; it must be `local`, since its answer is never cached.
     pub endpoint: String,
 
+    /// Whether the figures count the call that asks for them; false is the safe side.
+    pub counts_itself: bool,
+
     /// JSON pointer to the credits spent since midnight, UTC. Written only, in the
     /// report that Larder makes itself.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -7,11 +7,16 @@ use uuid::Uuid;
 use super::{AdmitRequest, AdmittedCall, CallId, ClaimedRefresh, Open, Tx};
 use crate::budget::{Pricing, Usage};
 use crate::model::{BatchKey, EndpointName, JobId, ResourceKey};
+use crate::store::record::failed_resources;
 use crate::store::{StoreError, finish, seconds};
 
 /// Why a job fails whose endpoint or parameters this configuration does not know.
 pub(super) const UNKNOWN: &str =
     "unknown_endpoint: the configuration has no endpoint for this resource any more";
+
+/// Why a job fails whose endpoint the provider refused this key not long ago.
+pub(super) const FORBIDDEN: &str =
+    "endpoint_forbidden: the provider said within the last day that this key may not call it";
 
 /// Why a job fails that no window can ever hold.
 #[derive(Debug, thiserror::Error)]
@@ -31,70 +36,6 @@ pub(super) struct Claimed {
     pub(super) class: &'static str,
     /// Jobs that needed no call, because a newer answer than they want is there.
     pub(super) satisfied: usize,
-}
-
-/// The batch of the job whose turn it is. Locks nothing: the claim does.
-pub(super) async fn head(
-    tx: &mut Tx<'_>,
-    request: &AdmitRequest<'_>,
-    skipped: &[EndpointName],
-    within: Option<&[EndpointName]>,
-) -> Result<Option<BatchKey>, StoreError> {
-    let lane = request.provider.as_str();
-    if skipped.is_empty() && within.is_none() {
-        let key = match request.by_age {
-            false => {
-                sqlx::query_scalar!(
-                    r#"
-                    -- name: admit_head
-                    select batch_key as "key!" from larder.jobs
-                    where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
-                    order by priority, run_at, id
-                    limit 1
-                    "#,
-                    lane,
-                )
-                .fetch_optional(&mut **tx)
-                .await?
-            }
-            true => {
-                sqlx::query_scalar!(
-                    r#"
-                    -- name: admit_head_by_age
-                    select batch_key as "key!" from larder.jobs
-                    where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
-                    order by run_at
-                    limit 1
-                    "#,
-                    lane,
-                )
-                .fetch_optional(&mut **tx)
-                .await?
-            }
-        };
-        return Ok(key.map(BatchKey));
-    }
-    let names = |endpoints: &[EndpointName]| -> Vec<String> {
-        endpoints.iter().map(ToString::to_string).collect()
-    };
-    let within = within.map(names);
-    let key = sqlx::query_scalar!(
-        r#"
-        -- name: admit_head_of
-        select batch_key as "key!" from larder.jobs
-        where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
-          and endpoint <> all($2)
-          and ($3::text[] is null or endpoint = any($3))
-        order by priority, run_at, id
-        limit 1
-        "#,
-        lane,
-        &names(skipped),
-        within.as_deref(),
-    )
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(key.map(BatchKey))
 }
 
 /// Claims up to `most` due jobs of a batch, and ends those that need no call.
@@ -191,6 +132,45 @@ pub(super) async fn reserve(
     let reserved_credits = open
         .price(pricing, &batch, &endpoint, jobs.len())
         .unwrap_or(u32::MAX);
+    let id = write(
+        tx,
+        request,
+        &Row {
+            endpoint: &endpoint,
+            batch: &batch,
+            class: claimed.class,
+            items: jobs.len(),
+            token: claimed.token,
+            credits: reserved_credits,
+        },
+    )
+    .await?;
+    Ok(AdmittedCall {
+        id,
+        lease_token: claimed.token,
+        endpoint,
+        batch_key: batch,
+        jobs,
+        reserved_credits,
+    })
+}
+
+/// A reservation to be written into the ledger.
+pub(super) struct Row<'a> {
+    pub(super) endpoint: &'a EndpointName,
+    pub(super) batch: &'a BatchKey,
+    pub(super) class: &'static str,
+    pub(super) items: usize,
+    pub(super) token: Uuid,
+    pub(super) credits: u32,
+}
+
+/// Writes a reservation into the ledger; answers its number.
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    request: &AdmitRequest<'_>,
+    row: &Row<'_>,
+) -> Result<CallId, StoreError> {
     let id = sqlx::query_scalar!(
         r#"
         -- name: admit_reserve
@@ -199,30 +179,29 @@ pub(super) async fn reserve(
             reserved_at, reserved_credits, leased_until
         )
         values ($1, $2, $3, $4, $5, $6, $7, $8,
-                clock_timestamp(), $9, clock_timestamp() + make_interval(secs => $10))
+                greatest(clock_timestamp(), (
+                    select c.reserved_at from larder.api_calls c
+                    where c.provider = $1
+                    order by c.id desc
+                    limit 1
+                )),
+                $9, clock_timestamp() + make_interval(secs => $10))
         returning id
         "#,
         request.provider.as_str(),
-        endpoint.as_str(),
-        batch.as_str(),
-        claimed.class,
-        i32::try_from(jobs.len()).unwrap_or(i32::MAX),
-        claimed.token,
+        row.endpoint.as_str(),
+        row.batch.as_str(),
+        row.class,
+        i32::try_from(row.items).unwrap_or(i32::MAX),
+        row.token,
         request.worker,
         request.key_id,
-        i32::try_from(reserved_credits).unwrap_or(i32::MAX),
+        i32::try_from(row.credits).unwrap_or(i32::MAX),
         seconds(request.lease),
     )
     .fetch_one(&mut **tx)
     .await?;
-    Ok(AdmittedCall {
-        id: CallId(id),
-        lease_token: claimed.token,
-        endpoint,
-        batch_key: batch,
-        jobs,
-        reserved_credits,
-    })
+    Ok(CallId(id))
 }
 
 /// Makes the soonest-due resources of the batch that have no job into running jobs.
@@ -294,5 +273,10 @@ pub(super) async fn fail(
     let ids: HashSet<Uuid> = claimed.jobs.iter().map(|job| job.id.0).collect();
     let ids: Vec<Uuid> = ids.into_iter().collect();
     finish::fail_in(tx, &ids, &vec![why.to_owned(); ids.len()]).await?;
+    // Otherwise the next tick would make the same jobs again.
+    let keys: Vec<String> = (claimed.jobs.iter())
+        .map(|job| job.resource_key.to_string())
+        .collect();
+    failed_resources(tx, &keys).await?;
     Ok(ids.len() + claimed.satisfied)
 }

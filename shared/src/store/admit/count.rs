@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Tx;
-use crate::budget::{Unit, Usage};
+use super::{Tx, replaced};
+use crate::budget::{Unit, Usage, UsageWindow};
 use crate::model::{EndpointName, ProviderName};
 use crate::store::StoreError;
 
@@ -12,6 +12,21 @@ use crate::store::StoreError;
 pub(super) struct LockedLane {
     /// Whether its limits block.
     pub(super) enforce: bool,
+    /// Whether the plan waits, since what is left is kept for readers.
+    pub(super) kept: bool,
+    /// Whether nothing but asking the provider for its count is allowed: the database was
+    /// replaced by another one since it was last asked.
+    pub(super) must_ask: bool,
+}
+
+/// How a lane was found.
+pub(super) enum Found {
+    /// Open, and locked.
+    Open(LockedLane),
+    /// Closed, or gone.
+    Closed,
+    /// Closed just now: the ledger may have lost what was committed.
+    Replaced,
 }
 
 /// What was counted under the lock.
@@ -20,6 +35,8 @@ pub(super) struct Counted {
     pub(super) endpoints: Endpoints,
     /// Calls that may start now, after the lane was closed for trouble.
     pub(super) slow_start: Option<usize>,
+    /// Calls on their way.
+    pub(super) in_flight: i64,
     /// Settled calls that are not yet in the totals.
     pub(super) unfolded: i64,
 }
@@ -35,9 +52,17 @@ struct Known {
     surcharge: u32,
     confirmed: bool,
     in_flight: i64,
+    forbidden: bool,
 }
 
 impl Endpoints {
+    /// Whether the provider said not long ago that this key may not call it.
+    pub(super) fn is_forbidden(&self, endpoint: &EndpointName) -> bool {
+        self.known
+            .get(endpoint)
+            .is_some_and(|known| known.forbidden)
+    }
+
     /// Credits that the provider charged beyond the rule before.
     pub(super) fn surcharge(&self, endpoint: &EndpointName) -> u32 {
         self.known.get(endpoint).map_or(0, |known| known.surcharge)
@@ -56,11 +81,8 @@ impl Endpoints {
     }
 }
 
-/// Takes the provider's lock; `None` if its lane is closed or gone.
-pub(super) async fn lock(
-    tx: &mut Tx<'_>,
-    provider: &ProviderName,
-) -> Result<Option<LockedLane>, StoreError> {
+/// Says how a transaction that locks a provider commits, and how long it may wait.
+pub(in crate::store) async fn settings(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: admit_settings
@@ -73,10 +95,19 @@ pub(super) async fn lock(
     )
     .fetch_all(&mut **tx)
     .await?;
+    Ok(())
+}
+
+/// Takes the provider's lock.
+pub(super) async fn lock(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Found, StoreError> {
+    settings(tx).await?;
     let lane = sqlx::query!(
         r#"
         -- name: admit_lock_lane
-        select mode = 'enforce' as "enforce!", closed_until > clock_timestamp() as closed
+        select mode = 'enforce' as "enforce!", closed_until > clock_timestamp() as closed,
+               coalesce(kept_until > clock_timestamp(), false) as "kept!",
+               database_id, larder.database_id() as this_database,
+               database_changed_at is not null as "changed!"
         from larder.lanes
         where lane = $1 and is_provider and removed_at is null
         for no key update
@@ -86,8 +117,45 @@ pub(super) async fn lock(
     .fetch_optional(&mut **tx)
     .await?;
     let Some(lane) = lane.filter(|lane| lane.closed != Some(true)) else {
-        return Ok(None);
+        return Ok(Found::Closed);
     };
+    if lane.this_database.is_some() && lane.database_id != lane.this_database {
+        let is_new = lane.database_id.is_none();
+        replaced::note(tx, provider, lane.this_database.as_deref(), is_new).await?;
+        if !is_new {
+            return Ok(Found::Replaced);
+        }
+    }
+    lock_limits(tx, provider).await?;
+    Ok(Found::Open(LockedLane {
+        enforce: lane.enforce,
+        kept: lane.kept,
+        must_ask: lane.changed && !replaced::was_asked(tx, provider).await?,
+    }))
+}
+
+/// Locks a provider's lane, closed or not, as everybody does who changes what counts.
+pub(in crate::store) async fn lock_lane(
+    tx: &mut Tx<'_>,
+    provider: &ProviderName,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        r#"
+        -- name: lock_lane
+        select lane from larder.lanes where lane = $1 for no key update
+        "#,
+        provider.as_str(),
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Locks the limits of a provider whose lane is locked already.
+pub(in crate::store) async fn lock_limits(
+    tx: &mut Tx<'_>,
+    provider: &ProviderName,
+) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: admit_lock_limits
@@ -100,9 +168,7 @@ pub(super) async fn lock(
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(Some(LockedLane {
-        enforce: lane.enforce,
-    }))
+    Ok(())
 }
 
 /// Counts. The caller holds the lock, which was taken in an earlier statement.
@@ -111,9 +177,22 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
         r#"
         -- name: admit_count
         select u.limit_id as "limit_id!", u.name as "name!", u.unit as "unit!", u.cap as "cap!",
-               u.soft as "soft!", extract(epoch from u.width)::float8 as width, u.ends_at,
-               u.spent as "spent!", u.reserved as "reserved!"
-        from (select clock_timestamp() as now) t
+               u.soft as "soft!", extract(epoch from u.width)::float8 as width,
+               u.starts_at is not null as "still!",
+               case when isfinite(u.starts_at) then u.starts_at end as starts_at,
+               case when isfinite(u.ends_at) then u.ends_at end as ends_at,
+               u.spent + u.others as "spent!", u.reserved as "reserved!", u.kept as "kept!",
+               u.alerted as "alerted!"
+        from (
+            -- A clock that was set back must not bring an earlier window back, in which
+            -- the latest calls were not charged.
+            select greatest(clock_timestamp(), (
+                select c.reserved_at from larder.api_calls c
+                where c.provider = $1
+                order by c.id desc
+                limit 1
+            )) as now
+        ) t
         cross join lateral larder.limit_usage($1, t.now) u
         order by u.limit_id, u.starts_at
         "#,
@@ -133,9 +212,14 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
             cap: row.cap,
             soft: row.soft,
             rolling: row.width.map(Duration::from_secs_f64),
-            ends_at: row.ends_at,
+            window: row.still.then_some(UsageWindow {
+                starts_at: row.starts_at,
+                ends_at: row.ends_at,
+            }),
             spent: row.spent,
             reserved: row.reserved,
+            kept: row.kept,
+            alerted: row.alerted,
         })
         .collect();
     let state = sqlx::query!(
@@ -148,7 +232,7 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
              where provider = $1 and (settled_at is null or needs_fold) and settled_at is null)
                 as "in_flight!",
             -- Calls that went well since the lane opened again: each doubles what may start.
-            case when l.closed_reason is not null and l.closed_reason not like 'budget:%' then (
+            case when l.closed_reason is not null and l.closed_reason !~ '^(budget|pace):' then (
                 select count(*) from (
                     select from larder.api_calls c
                     where c.provider = $1 and c.settled_at is not null
@@ -168,13 +252,16 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
         r#"
         -- name: admit_endpoints
         select coalesce(e.endpoint, c.endpoint) as "endpoint!", coalesce(e.surcharge, 0) as "surcharge!",
-               e.confirmed_at is not null as "confirmed!", coalesce(c.in_flight, 0) as "in_flight!"
+               e.confirmed_at is not null as "confirmed!", coalesce(c.in_flight, 0) as "in_flight!",
+               coalesce(e.forbidden_at > clock_timestamp() - interval '1 day'
+                        and e.forbidden_key is not distinct from l.key_id, false) as "forbidden!"
         from (select * from larder.endpoints where provider = $1) e
         full join (
             select endpoint, count(*) as in_flight from larder.api_calls
             where provider = $1 and (settled_at is null or needs_fold) and settled_at is null
             group by endpoint
         ) c using (endpoint)
+        join larder.lanes l on l.lane = $1
         "#,
         provider.as_str(),
     )
@@ -187,6 +274,7 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
                 surcharge: u32::try_from(row.surcharge).unwrap_or(0),
                 confirmed: row.confirmed,
                 in_flight: row.in_flight,
+                forbidden: row.forbidden,
             };
             Some((row.endpoint.parse().ok()?, known))
         })
@@ -199,6 +287,7 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
         usages,
         endpoints: Endpoints { known },
         slow_start,
+        in_flight: state.in_flight,
         unfolded: state.unfolded,
     })
 }

@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgTransaction;
 
-use super::{CallRecord, CloseUntil, LaneClose, Settlement};
+use super::{CallRecord, Settlement};
 use crate::store::{StoreError, seconds};
 
 /// What settling came to.
@@ -29,9 +29,13 @@ pub(super) async fn settle(
         update larder.api_calls c
         set settled_at = clock_timestamp(),
             -- The end of a call that lapsed was set when it did, and only moves later.
-            end_at = greatest(c.end_at, clock_timestamp() + case when $4 then l.max_transit
+            end_at = greatest(c.end_at, c.reserved_at, clock_timestamp() + case when $4 then l.max_transit
                                                                  else interval '0' end),
-            credits = coalesce($2, c.reserved_credits),
+            -- What lapsed and is over was counted as spent, by reports of the provider too: it
+            -- is not given back.
+            credits = case when c.end_at < clock_timestamp()
+                           then greatest(c.credits, coalesce($2, c.reserved_credits))
+                           else coalesce($2, c.reserved_credits) end,
             requests = $3,
             outcome = $5,
             http_status = $6,
@@ -152,65 +156,6 @@ async fn confirm_price(tx: &mut PgTransaction<'_>, record: &CallRecord) -> Resul
         "#,
         record.provider.as_str(),
         record.endpoint.as_str(),
-    )
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
-}
-
-/// Closes the lane, unless the answer belongs to an earlier key. Only ever later: an
-/// answer that would open it sooner changes nothing, its reason included.
-pub(super) async fn close_lane(
-    tx: &mut PgTransaction<'_>,
-    record: &CallRecord,
-    close: &LaneClose,
-) -> Result<(), StoreError> {
-    let (period, time) = match close.until {
-        CloseUntil::For(time) => (None, Some(seconds(time))),
-        CloseUntil::Minute => (Some("minute"), None),
-        CloseUntil::Day => (Some("day"), None),
-        CloseUntil::Month => (Some("month"), None),
-        CloseUntil::Operator => (None, None),
-    };
-    sqlx::query!(
-        r#"
-        -- name: close_lane_for
-        update larder.lanes l
-        set closed_until = wanted.until, closed_reason = $2, closed_at = clock_timestamp()
-        from (
-            select n.lane, coalesce(
-                clock_timestamp() + make_interval(secs => $4),
-                clock_timestamp() + make_interval(secs => $5),
-                (
-                    select w.ends_at + n.reset_grace
-                    from (select 1) one
-                    left join larder.limits m
-                        on m.provider = n.lane and m.kind = 'calendar' and m.period = $6
-                       and m.removed_at is null
-                    cross join lateral larder.window_at(
-                        $6, coalesce(m.zone, 'UTC'), coalesce(m.anchor_day, 1::smallint),
-                        coalesce(m.anchor_time, time '00:00'), clock_timestamp()
-                    ) w
-                    where $6::text is not null
-                    order by w.ends_at desc
-                    limit 1
-                ),
-                'infinity'
-            ) as until
-            from larder.lanes n
-            where n.lane = $1
-        ) wanted
-        where l.lane = wanted.lane
-          and (l.closed_until is null or l.closed_until < wanted.until)
-          and exists (select from larder.api_calls c
-                      where c.id = $3 and c.key_id is not distinct from l.key_id)
-        "#,
-        record.provider.as_str(),
-        close.reason,
-        record.call.0,
-        close.retry_after.map(seconds),
-        time,
-        period,
     )
     .execute(&mut **tx)
     .await?;

@@ -213,6 +213,7 @@ async fn a_throttled_answer_closes_the_lane_and_burns_no_attempt(pool: sqlx::PgP
         reason: "throttled:month".to_owned(),
         until: CloseUntil::Month,
         retry_after: None,
+        by_address: false,
     });
 
     store.record(&record).await?;
@@ -254,6 +255,7 @@ async fn a_dead_key_closes_the_lane_until_a_new_key_and_never_the_new_keys_lane(
             reason: "key_dead".to_owned(),
             until: CloseUntil::Operator,
             retry_after: None,
+            by_address: false,
         });
         record
     };

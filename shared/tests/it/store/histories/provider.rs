@@ -37,6 +37,7 @@ pub(super) fn overspent(
                 }
                 Vec::new()
             }
+            LimitWindow::Discovered => panic!("no history has a discovered limit"),
         };
         for window in sums {
             let last = window.iter().max_by_key(|arrival| arrival.call);
