@@ -25,6 +25,8 @@
 //! Which jobs share a call is decided at admission, and what a reply means for a job in
 //! [`crate::verdict`]. Neither does any IO.
 
+mod limits;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,8 @@ use tokio_util::sync::CancellationToken;
 use crate::client::{CallError, Client, Reply};
 use crate::clock::Moment;
 use crate::in_flight::{Hold, InFlight};
+use crate::pacing;
+use crate::usage::Throttled;
 use crate::verdict::{self, Verdict};
 
 /// Calls one provider for admitted batches.
@@ -54,6 +58,7 @@ pub(crate) struct Executor {
     pub(crate) fresh_for: Option<Duration>,
     pub(crate) negative_ttl: Duration,
     pub(crate) max_retry_after: Duration,
+    pub(crate) throttled: Throttled,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) notifier: Notifier,
     pub(crate) wake: Wake,
@@ -69,28 +74,39 @@ impl Executor {
         let started = Instant::now();
         let replied = self.call(&call, send_by, &hold.lost).await;
         let took = started.elapsed();
+        let mut reports = Vec::new();
         let (status, verdict) = match replied {
             Ok(reply) => {
-                let reading = self.provider.understand(
-                    &call.batch_key,
-                    &items(&call),
-                    &RawReply {
-                        status: reply.status,
-                        headers: &reply.headers,
-                        body: &reply.body,
-                    },
-                );
+                let raw = RawReply {
+                    status: reply.status,
+                    headers: &reply.headers,
+                    body: &reply.body,
+                };
+                let items = items(&call);
+                let reading = self.provider.understand(&call.batch_key, &items, &raw);
                 let date = header(&reply, "date").and_then(RetryAfter::parse);
-                let verdict =
+                let mut verdict =
                     verdict::of_reading(&call, reading, date, &self.retry, self.max_retry_after);
+                let limits = self
+                    .provider
+                    .rate_limits(&raw, date.and_then(RetryAfter::moment));
+                if verdict.close.is_none() {
+                    verdict.close = pacing::close(&limits, self.max_retry_after);
+                }
+                reports = self.reports(&call, &raw, limits);
                 (Some(reply.status), verdict)
             }
             Err(error) => (None, verdict::of_error(&call, &error, &self.retry)),
         };
+        let is_throttled = verdict.outcome == "throttled";
         let recorded = self.record(&call, status, took, verdict).await;
         drop(hold);
         if let Some(recorded) = recorded {
             self.announce(&recorded);
+            self.take(&call, reports).await;
+        }
+        if is_throttled {
+            self.throttled.note(call.id);
         }
     }
 
@@ -246,7 +262,10 @@ impl Executor {
             tracing::warn!(%provider, %endpoint, credits = recorded.drift, "the provider charged more than its rule says");
         }
         if let Some(close) = &record.close {
-            tracing::warn!(lane = %provider, reason = %close.reason, "lane closed by an answer");
+            tracing::warn!(lane = %provider, reason = %close.reason, call = %call.id, "lane closed by an answer");
+        }
+        if let Some(reason) = &recorded.closed {
+            tracing::warn!(lane = %provider, reason, call = %call.id, "lane closed: its calls fail");
         }
     }
 

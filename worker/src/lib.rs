@@ -25,9 +25,11 @@ mod heartbeat;
 mod http;
 mod in_flight;
 mod local;
+mod pacing;
 mod process;
 mod pump;
 mod upkeep;
+mod usage;
 mod verdict;
 
 pub use handlers::{Handler, HandlerContext, Handlers, Outcome};

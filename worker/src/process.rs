@@ -23,6 +23,7 @@ use crate::in_flight::InFlight;
 use crate::local::{Local, Runner};
 use crate::pump::Pump;
 use crate::upkeep::Upkeep;
+use crate::usage::{Throttled, UsageAsker};
 
 /// Connections that are kept for heartbeats and records alone.
 const VITAL_CONNECTIONS: u32 = 3;
@@ -141,11 +142,15 @@ impl Worker {
                 worker: name.clone(),
                 key_id: options.catalog.key_id(provider.name(), &options.secrets),
                 lease: config.lease,
+                connect_timeout: config.connect_timeout,
                 slots: Arc::clone(&slots),
                 due,
                 calls: worker.calls.clone(),
                 stop: worker.stop.clone(),
             };
+            if let Some(asker) = worker.usage_asker(&options, &pump) {
+                worker.parts.spawn(asker.run());
+            }
             worker.parts.spawn(pump.run());
         }
         let due = Arc::new(Notify::new());
@@ -191,6 +196,28 @@ impl Worker {
         Ok(worker)
     }
 
+    /// What asks the provider for its count, where it tells one and is to be asked.
+    fn usage_asker(&self, options: &WorkerOptions, pump: &Pump) -> Option<UsageAsker> {
+        let section = options.catalog.config().providers.get(&pump.provider)?;
+        let every = section.budget.reconcile_every;
+        if every.is_zero() {
+            return None;
+        }
+        Some(UsageAsker {
+            provider: pump.provider.clone(),
+            store: pump.store.clone(),
+            executor: Arc::clone(&pump.executor),
+            worker: pump.worker.clone(),
+            key_id: pump.key_id.clone(),
+            lease: pump.lease,
+            connect_timeout: pump.connect_timeout,
+            batch_key: pump.executor.provider.usage_call()?,
+            every,
+            calls: pump.calls.clone(),
+            stop: pump.stop.clone(),
+        })
+    }
+
     fn executor(
         &self,
         options: &WorkerOptions,
@@ -227,6 +254,7 @@ impl Worker {
             fresh_for: section.cache.fresh_for,
             negative_ttl: section.cache.negative_ttl,
             max_retry_after: section.budget.max_retry_after,
+            throttled: Throttled::default(),
             in_flight: Arc::clone(&self.in_flight),
             notifier: notifier.clone(),
             wake: wake.clone(),

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use shared::budget::Usage;
 use shared::metrics;
 use shared::model::ProviderName;
 use shared::store::{AdmitRequest, Store};
@@ -25,6 +26,7 @@ pub(crate) struct Pump {
     pub(crate) worker: String,
     pub(crate) key_id: Option<String>,
     pub(crate) lease: Duration,
+    pub(crate) connect_timeout: Duration,
     /// Free slots, over all providers.
     pub(crate) slots: Arc<Semaphore>,
     /// The dispatcher saw due work in an open lane.
@@ -35,9 +37,11 @@ pub(crate) struct Pump {
 }
 
 /// How long after an admission a call may still be sent: what is left of the lease covers
-/// the time until the request is on the wire.
-fn sendable(lease: Duration) -> Duration {
-    lease - (lease / 4).min(Duration::from_secs(2))
+/// the time until the request is on the wire, connecting included. A lease is at least twice
+/// as long as a call, and so as connecting.
+pub(crate) fn sendable(lease: Duration, connect_timeout: Duration) -> Duration {
+    let margin = (lease / 4).min(Duration::from_secs(2));
+    lease.saturating_sub(margin).saturating_sub(connect_timeout)
 }
 
 impl Pump {
@@ -78,7 +82,7 @@ impl Pump {
     /// Admits calls for the slots and starts them; answers whether more may be due.
     async fn admit(&self, mut slots: Vec<OwnedSemaphorePermit>, by_age: bool) -> bool {
         // From before the statement is issued: the lease in the database starts later.
-        let send_by = Moment::now().after(sendable(self.lease));
+        let send_by = Moment::now().after(sendable(self.lease, self.connect_timeout));
         let claim = self.executor.in_flight.claim();
         let request = AdmitRequest {
             provider: &self.provider,
@@ -99,6 +103,9 @@ impl Pump {
         };
         if let Some(reason) = &admission.closed {
             tracing::info!(lane = %self.provider, %reason, "lane closed: not enough for one call");
+        }
+        for usage in &admission.alerts {
+            tell(&self.provider, usage);
         }
         if admission.ended > 0 {
             metrics::calls_avoided(self.provider.as_str(), admission.ended);
@@ -121,14 +128,31 @@ impl Pump {
     }
 }
 
+/// Tells an operator how full a window has become: once for each level.
+fn tell(provider: &ProviderName, usage: &Usage) {
+    let (limit, unit) = (&usage.name, usage.unit.as_str());
+    let used = usage.spent + usage.reserved;
+    let (percent, cap) = (usage.level(), usage.cap);
+    let resets_at = usage.window.and_then(|window| window.ends_at);
+    let resets_at = resets_at.map(|at| at.to_rfc3339());
+    if percent >= 95 {
+        tracing::warn!(%provider, limit, percent, used, cap, unit, resets_at, soft = usage.soft, "budget used");
+    } else {
+        tracing::info!(%provider, limit, percent, used, cap, unit, resets_at, soft = usage.soft, "budget used");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_shortest_lease_leaves_time_to_send_and_a_margin() {
-        let secs = |secs| sendable(Duration::from_secs(secs)).as_secs_f64();
-        assert_eq!(secs(2), 1.5);
-        assert_eq!(secs(30), 28.0);
+        let secs = |lease, connect| {
+            let (lease, connect) = (Duration::from_secs(lease), Duration::from_secs(connect));
+            sendable(lease, connect).as_secs_f64()
+        };
+        assert_eq!(secs(2, 1), 0.5);
+        assert_eq!(secs(30, 5), 23.0);
     }
 }

@@ -194,6 +194,7 @@ fn lane_close(outcome: Outcome, close: CloseFor, retry_after: Option<Duration>) 
         until,
         // Nobody asks to be called again with a dead key.
         retry_after: retry_after.filter(|_| until != CloseUntil::Operator),
+        by_address: close == CloseFor::Ip,
     }
 }
 

@@ -26,4 +26,5 @@ mod spawned;
 mod storing;
 mod trouble;
 mod upstream_safety;
+mod usage;
 mod waking;

@@ -37,7 +37,8 @@ jitter = 0.0
 reset_grace = "1s"
 max_freeze = "1s"
 max_transit = "1s"
-reconcile_every = "24h"
+reconcile_every = "0s"
+readers_share = 0.0
 
 [providers.coinmarketcap.limits.month]
 unit = "credits"
