@@ -26,6 +26,7 @@ mod delay;
 mod door;
 mod error;
 mod http;
+mod job_log;
 mod lists;
 mod metrics_page;
 mod operator;

@@ -7,7 +7,7 @@
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use shared::metrics;
+use shared::metrics::{self, BudgetFigures};
 use shared::model::JobStatus;
 use shared::store::StoreError;
 
@@ -37,14 +37,17 @@ async fn read_database(app: &App) -> Result<(), StoreError> {
     for lane in app.store.budget().await? {
         for limit in lane.limits {
             let (provider, name) = (&lane.provider, &limit.name);
-            metrics::budget(
+            metrics::budget(BudgetFigures {
                 provider,
-                name,
-                &limit.unit,
-                limit.cap,
-                limit.spent,
-                limit.reserved,
-            );
+                limit: name,
+                unit: &limit.unit,
+                cap: limit.cap,
+                spent: limit.spent,
+                reserved: limit.reserved,
+                foreign: limit.foreign,
+                alert_level: limit.alert_level,
+                exhausted_at: limit.exhausted_at.map(|at| at.timestamp()),
+            });
             if let Some(at) = limit.resets_at {
                 metrics::budget_reset(provider, name, at.timestamp());
             }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use shared::store::{LaneState, LimitState};
+use shared::store::{LaneState, LimitState, RemoteState};
 
 use crate::app::App;
 use crate::operator::Operator;
@@ -33,8 +33,13 @@ struct LimitView {
     reserved: i64,
     foreign: i64,
     remaining: i64,
+    kept: i64,
+    soft: bool,
+    alert_level: i16,
     resets_at: Option<DateTime<Utc>>,
     projected: Option<i64>,
+    exhausted_at: Option<DateTime<Utc>>,
+    remote: Option<RemoteState>,
 }
 
 /// Every provider's limits, as of one moment.
@@ -67,8 +72,13 @@ impl From<LimitState> for LimitView {
             reserved: limit.reserved,
             foreign: limit.foreign,
             remaining: limit.remaining,
+            kept: limit.kept,
+            soft: limit.soft,
+            alert_level: limit.alert_level,
             resets_at: limit.resets_at,
             projected: limit.projected,
+            exhausted_at: limit.exhausted_at,
+            remote: limit.remote,
         }
     }
 }

@@ -60,11 +60,48 @@ fn show(lane: &LaneState) {
                 limit.remaining.to_string(),
                 match limit.kind.as_str() {
                     "calendar" => moment_or_none(limit.resets_at),
+                    "discovered" => match limit.resets_at {
+                        Some(at) => moment(at),
+                        None => "not told yet".to_owned(),
+                    },
                     kind => kind.to_owned(),
                 },
             ]
         }),
     );
+    remarks(lane);
+}
+
+/// What does not fit into the table: a line for each thing worth knowing.
+fn remarks(lane: &LaneState) {
+    for limit in &lane.limits {
+        let name = &limit.name;
+        if let Some(remote) = &limit.remote
+            && let Some(used) = remote.used
+        {
+            let drift = remote.drift.unwrap_or(0);
+            let cap = remote.cap.map_or(String::new(), |cap| format!(" of {cap}"));
+            let read = moment(remote.read_at);
+            say(&format!(
+                "{name}: the provider counted {used}{cap} at {read} UTC; its count less ours: {drift:+}\n"
+            ));
+        }
+        if let Some(at) = limit.exhausted_at {
+            say(&format!(
+                "{name}: at this pace exhausted on {} UTC\n",
+                moment(at)
+            ));
+        }
+        if limit.kept > 0 {
+            say(&format!(
+                "{name}: {} of what is left are kept for readers\n",
+                limit.kept
+            ));
+        }
+        if limit.soft {
+            say(&format!("{name}: only counted, never blocks\n"));
+        }
+    }
 }
 
 fn state(lane: &LaneState) -> String {

@@ -228,13 +228,18 @@ async fn budget_prints_what_the_api_answers(pool: PgPool) {
     assert_eq!(
         keys(month),
         [
+            "alert_level",
             "cap",
+            "exhausted_at",
             "foreign",
+            "kept",
             "name",
             "projected",
             "remaining",
+            "remote",
             "reserved",
             "resets_at",
+            "soft",
             "spent",
             "unit"
         ]
