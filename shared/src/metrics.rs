@@ -90,6 +90,8 @@ metrics_list! {
         "When the current calendar window ends, as a Unix time.";
     BUDGET_DRIFT "larder_budget_drift_credits" Counter Count ["provider", "endpoint"]
         "Credits that a provider charged beyond what was reserved.";
+    COST_ANOMALIES "larder_cost_anomalies_total" Counter Count ["provider", "endpoint"]
+        "Replies whose reported cost was missing or could not be true; the rule's was taken.";
     LANE_OPEN "larder_lane_open" Gauge Count ["lane"]
         "1 while the lane takes calls, 0 while it is closed.";
     JOBS "larder_jobs" Gauge Count ["lane", "status"]
@@ -158,6 +160,12 @@ pub fn credits(provider: &str, endpoint: &str, spent: u32, drift: u32) {
         .increment(u64::from(spent));
     counter!(BUDGET_DRIFT.name, "provider" => provider, "endpoint" => endpoint)
         .increment(u64::from(drift));
+}
+
+/// A reply whose reported cost was no cost.
+pub fn cost_anomaly(provider: &str, endpoint: &str) {
+    counter!(COST_ANOMALIES.name, "provider" => provider.to_owned(), "endpoint" => endpoint.to_owned())
+        .increment(1);
 }
 
 /// Refreshes that needed no call of their own.

@@ -25,19 +25,22 @@
 //! Which jobs share a call is decided at admission, and what a reply means for a job in
 //! [`crate::verdict`]. Neither does any IO.
 
+mod anomalies;
 mod limits;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::metrics;
-use shared::provider::{Provider, RawReply, RetryAfter};
+use shared::provider::{Charge, Provider, RawReply, RetryAfter};
 use shared::retry::RetryPolicy;
 use shared::store::{
     AdmittedCall, CallRecord, JobResult, JobVerdict, Notifier, Recorded, Settlement, Store,
     StoreError, Wake,
 };
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use anomalies::Anomalies;
 
 use crate::client::{CallError, Client, Reply};
 use crate::clock::Moment;
@@ -59,6 +62,7 @@ pub(crate) struct Executor {
     pub(crate) negative_ttl: Duration,
     pub(crate) max_retry_after: Duration,
     pub(crate) throttled: Throttled,
+    pub(crate) anomalies: Anomalies,
     pub(crate) in_flight: Arc<InFlight>,
     pub(crate) notifier: Notifier,
     pub(crate) wake: Wake,
@@ -84,6 +88,9 @@ impl Executor {
                 };
                 let items = items(&call);
                 let reading = self.provider.understand(&call.batch_key, &items, &raw);
+                if reading.charged == (Charge::ByRule { anomaly: true }) {
+                    (self.anomalies).note(self.provider.name(), &call.endpoint, call.id);
+                }
                 let date = header(&reply, "date").and_then(RetryAfter::parse);
                 let mut verdict =
                     verdict::of_reading(&call, reading, date, &self.retry, self.max_retry_after);

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::client::{Client, ClientError, Limits};
 use crate::dispatcher::Dispatcher;
-use crate::executor::Executor;
+use crate::executor::{Anomalies, Executor};
 use crate::handlers::{Handlers, Services, ServicesError};
 use crate::heartbeat;
 use crate::in_flight::InFlight;
@@ -255,6 +255,7 @@ impl Worker {
             negative_ttl: section.cache.negative_ttl,
             max_retry_after: section.budget.max_retry_after,
             throttled: Throttled::default(),
+            anomalies: Anomalies::default(),
             in_flight: Arc::clone(&self.in_flight),
             notifier: notifier.clone(),
             wake: wake.clone(),

@@ -92,10 +92,10 @@ fn remarks(lane: &LaneState) {
                 moment(at)
             ));
         }
-        if limit.kept > 0 {
+        let kept = limit.kept.min(limit.remaining);
+        if kept > 0 {
             say(&format!(
-                "{name}: {} of what is left are kept for readers\n",
-                limit.kept
+                "{name}: {kept} of what is left are kept for readers\n"
             ));
         }
         if limit.soft {

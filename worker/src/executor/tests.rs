@@ -67,6 +67,7 @@ async fn bench(store: Store) -> Bench {
         negative_ttl: std::time::Duration::from_secs(600),
         max_retry_after: Duration::from_secs(60),
         throttled: crate::usage::Throttled::default(),
+        anomalies: Anomalies::default(),
         in_flight: Arc::new(InFlight::default()),
         notifier: Notifier::start(&store, &end),
         wake: Wake::default(),

@@ -3,7 +3,7 @@
 use sandbox::{Trouble, TroubleKind};
 use sqlx::PgPool;
 
-use crate::rig::{KEY, Rig, eventually, http_client};
+use crate::rig::{KEY, Rig};
 use crate::rows::ended;
 use crate::spawned::Spawned;
 
@@ -73,24 +73,9 @@ async fn a_key_stands_in_no_log_no_table_and_no_metric(pool: PgPool) {
     rig.notify().await;
     assert_eq!(ended(&rig, dropped).await.status, "completed");
 
-    let address = eventually("where it listens", async || {
-        worker
-            .log()
-            .lines()
-            .find(|line| line.contains("serving health and metrics"))
-            .and_then(|line| {
-                let (_, rest) = line.split_once("127.0.0.1:")?;
-                let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
-                Some(format!("http://127.0.0.1:{port}"))
-            })
-    })
-    .await;
-    let client = http_client();
     let mut shown = String::new();
     for page in ["/metrics", "/readyz", "/healthz"] {
-        let reply = client.get(format!("{address}{page}")).send().await.unwrap();
-        assert!(reply.status().is_success(), "{page}");
-        shown.push_str(&reply.text().await.unwrap());
+        shown.push_str(&worker.page(page).await);
     }
     assert!(shown.contains("larder_api_calls_total"));
     worker.signal(rustix::process::Signal::TERM);

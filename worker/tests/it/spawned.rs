@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-use crate::rig::Rig;
+use crate::rig::{Rig, eventually, http_client};
 
 /// A worker process; killed when dropped.
 pub(crate) struct Spawned {
@@ -40,6 +40,24 @@ impl Spawned {
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// A page that it serves, by its path. It must log at debug, which tells where.
+    pub(crate) async fn page(&self, path: &str) -> String {
+        let address = eventually("where it listens", async || {
+            let log = self.log();
+            let line = log
+                .lines()
+                .find(|line| line.contains("serving health and metrics"))?;
+            let (_, rest) = line.split_once("127.0.0.1:")?;
+            let port: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            Some(format!("http://127.0.0.1:{port}"))
+        })
+        .await;
+        let url = format!("{address}{path}");
+        let reply = http_client().get(url).send().await.unwrap();
+        assert!(reply.status().is_success(), "{path}");
+        reply.text().await.unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

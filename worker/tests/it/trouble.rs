@@ -226,7 +226,7 @@ async fn a_cost_that_cannot_be_true_is_settled_by_the_rule(pool: PgPool) {
         CreditReport::Value(serde_json::json!(1e9)),
         CreditReport::Missing,
     ];
-    let worker = rig.worker();
+    let mut worker = crate::spawned::Spawned::start(&rig, &[("DEBUG", "true")], &[]);
     for (number, report) in (1..).zip(nonsense) {
         let kind = TroubleKind::CreditCount { report };
         rig.upstream.script(Trouble::next(1, kind.clone()));
@@ -236,7 +236,17 @@ async fn a_cost_that_cannot_be_true_is_settled_by_the_rule(pool: PgPool) {
         let last = calls(&rig.pool).await.pop().unwrap();
         assert_eq!(last.credits, Some(1), "{kind:?}");
     }
-    worker.stop().await;
+    let page = worker.page("/metrics").await;
+    let counted =
+        "larder_cost_anomalies_total{provider=\"coinmarketcap\",endpoint=\"quotes_latest\"} 5";
+    assert!(page.contains(counted), "{page}");
+    worker.signal(rustix::process::Signal::TERM);
+    assert_eq!(worker.exit().await.code(), Some(0));
+    let log = worker.log();
+    let told = log
+        .lines()
+        .filter(|line| line.contains("the reported cost is missing"));
+    assert_eq!(told.count(), 1);
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
