@@ -1,4 +1,4 @@
-//! `larder bench`: how fast the queue is on this machine.
+//! `larder bench`: how fast the queue is on this machine, and what a call costs.
 //!
 //! Each measurement runs in a database of its own on the server of `DATABASE_URL`, or on a
 //! private Postgres that is made for it and deleted after it, as durable as one in use.
@@ -9,9 +9,13 @@
 //!
 //! The SQL it compares with: [`shared::store::bench`].
 
+mod admit;
+mod calls;
+mod closed;
 mod drain;
 mod place;
 mod report;
+mod upstream;
 mod wake;
 
 use std::process::ExitCode;
@@ -36,6 +40,12 @@ enum What {
     Drain(drain::Arguments),
     /// How long a job that is put into an idle queue waits for its start
     Wake(wake::Arguments),
+    /// What the transaction costs that admits one call, with ten limits
+    Admit(admit::Arguments),
+    /// How many calls a second workers make of one provider
+    Calls(calls::Arguments),
+    /// What jobs that wait for a closed lane cost those of another one
+    Closed(closed::Arguments),
 }
 
 /// Measures, and leaves nothing behind, also after a signal.
@@ -44,6 +54,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let json = match &arguments.what {
         What::Drain(arguments) => arguments.json,
         What::Wake(arguments) => arguments.json,
+        What::Admit(arguments) => arguments.json,
+        What::Calls(arguments) => arguments.json,
+        What::Closed(arguments) => arguments.json,
     };
     let place = tokio::select! {
         place = Place::make() => place?,
@@ -54,6 +67,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         match &arguments.what {
             What::Drain(arguments) => drain::run(arguments, &place, &mut report).await,
             What::Wake(arguments) => wake::run(arguments, &place, &mut report).await,
+            What::Admit(arguments) => admit::run(arguments, &place, &mut report).await,
+            What::Calls(arguments) => calls::run(arguments, &place, &mut report).await,
+            What::Closed(arguments) => closed::run(arguments, &place, &mut report).await,
         }
     };
     let measured = tokio::select! {

@@ -32,6 +32,12 @@ fn database_in(log: &str) -> Option<String> {
     Some(name)
 }
 
+/// What each line is about.
+fn of(lines: &[Value]) -> Vec<&str> {
+    let of = lines.iter().map(|line| line["of"].as_str().unwrap());
+    of.collect()
+}
+
 async fn exists(pool: &PgPool, database: &str) -> bool {
     sqlx::query_scalar("select exists (select from pg_database where datname = $1)")
         .bind(database)
@@ -54,11 +60,10 @@ async fn drain_compares_the_queue_with_bare_sql(pool: PgPool) {
         "--json",
     ];
     let (lines, database) = measure(&url_of(&pool), &arguments);
-    let of: Vec<&str> = lines
-        .iter()
-        .map(|line| line["of"].as_str().unwrap())
-        .collect();
-    assert_eq!(of, ["bare_sql", "queue", "bare_sql", "queue", "median"]);
+    assert_eq!(
+        of(&lines),
+        ["bare_sql", "queue", "bare_sql", "queue", "median"]
+    );
     assert!(lines[1]["jobs_per_second"].as_f64().unwrap() > 0.0);
     assert!(lines[4]["ratio"].as_f64().unwrap() > 0.0);
     assert!(!exists(&pool, &database).await);
@@ -68,14 +73,73 @@ async fn drain_compares_the_queue_with_bare_sql(pool: PgPool) {
 async fn wake_times_every_job(pool: PgPool) {
     let arguments = ["bench", "wake", "--jobs", "5", "--rate", "50", "--json"];
     let (lines, database) = measure(&url_of(&pool), &arguments);
-    let of: Vec<&str> = lines
-        .iter()
-        .map(|line| line["of"].as_str().unwrap())
-        .collect();
-    assert_eq!(of, ["bare_sql", "queue", "ratio"]);
+    assert_eq!(of(&lines), ["bare_sql", "queue", "ratio"]);
     for line in &lines[..2] {
         assert!(line["p50_ms"].as_f64() <= line["max_ms"].as_f64());
     }
+    assert!(!exists(&pool, &database).await);
+}
+
+#[sqlx::test]
+async fn admit_compares_an_admission_with_a_durable_commit(pool: PgPool) {
+    let arguments = [
+        "bench",
+        "admit",
+        "--jobs",
+        "60",
+        "--per-call",
+        "2",
+        "--ledger",
+        "100",
+        "--runs",
+        "12",
+        "--json",
+    ];
+    let (lines, database) = measure(&url_of(&pool), &arguments);
+    assert_eq!(of(&lines), ["admit", "record", "durable_commit", "ratio"]);
+    assert_eq!(lines[0]["limits"], 10);
+    assert!(lines[0]["p50_ms"].as_f64() <= lines[0]["p99_ms"].as_f64());
+    assert!(lines[3]["admit_to_commit"].as_f64().unwrap() > 0.0);
+    assert!(!exists(&pool, &database).await);
+}
+
+#[sqlx::test]
+async fn calls_counts_what_was_recorded(pool: PgPool) {
+    let arguments = [
+        "bench",
+        "calls",
+        "--calls",
+        "30",
+        "--workers",
+        "2",
+        "--runs",
+        "2",
+        "--json",
+    ];
+    let (lines, database) = measure(&url_of(&pool), &arguments);
+    assert_eq!(of(&lines), ["calls", "calls", "median"]);
+    assert!(lines[2]["calls_per_second"].as_f64().unwrap() > 0.0);
+    assert!(!exists(&pool, &database).await);
+}
+
+#[sqlx::test]
+async fn closed_measures_beside_waiting_jobs_and_without_them(pool: PgPool) {
+    let arguments = [
+        "bench",
+        "closed",
+        "--jobs",
+        "300",
+        "--samples",
+        "3",
+        "--runs",
+        "2",
+        "--json",
+    ];
+    let (lines, database) = measure(&url_of(&pool), &arguments);
+    assert_eq!(of(&lines), ["without", "with", "without", "with", "ratio"]);
+    let waiting: Vec<_> = lines[..4].iter().map(|line| &line["jobs"]).collect();
+    assert_eq!(waiting, [0, 300, 0, 300]);
+    assert!(lines[4]["ratio"].as_f64().unwrap() > 0.0);
     assert!(!exists(&pool, &database).await);
 }
 

@@ -2,22 +2,27 @@
 //!
 //! A measurement gets a database of its own on the server that it is about, so that it
 //! meets nobody's jobs and leaves nothing behind: [`BenchDatabase`]. Beside the queue it
-//! runs the least SQL that does the same work ([`BareQueue`], [`BareWake`]), in the same
-//! run and on the same server, because rates of different machines cannot be compared.
+//! runs the least SQL that does the same work ([`BareQueue`], [`BareWake`],
+//! [`BareCommit`]), in the same run and on the same server, because rates of different
+//! machines cannot be compared.
 //!
 //! # Not here
 //!
 //! Clocks and tables: the command `larder bench` does the measuring. And none of this is
 //! used by anything else.
 
+mod bare_commit;
 mod bare_queue;
 mod bare_wake;
+mod ledger;
+mod waits;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use url::Url;
 use uuid::Uuid;
 
+pub use bare_commit::BareCommit;
 pub use bare_queue::BareQueue;
 pub use bare_wake::{BareInserter, BareWake};
 

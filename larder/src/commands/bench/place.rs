@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use shared::catalog::Catalog;
 use shared::config::{Secrets, Source};
+use shared::setup::Setup;
 use shared::store::bench::BenchDatabase;
 use shared::store::{Store, StoreError};
 use worker::{Handlers, Worker, WorkerOptions};
@@ -68,6 +69,18 @@ impl Place {
         let options = WorkerOptions {
             catalog: Arc::new(catalog(concurrency)?),
             secrets: Secrets::read(&BTreeMap::new(), []).map_err(|error| Failure::from(&error))?,
+            database_url: self.database.url().to_owned(),
+            listen_url: None,
+            handlers,
+        };
+        Worker::start(options).map_err(|error| Failure::from(&error))
+    }
+
+    /// Starts a worker of a configuration that has providers.
+    pub(super) fn worker_of(&self, setup: &Setup, handlers: Handlers) -> Result<Worker, Failure> {
+        let options = WorkerOptions {
+            catalog: Arc::clone(&setup.catalog),
+            secrets: setup.secrets.clone(),
             database_url: self.database.url().to_owned(),
             listen_url: None,
             handlers,

@@ -4,6 +4,7 @@
 //! somebody sits there.
 
 use std::io::{IsTerminal, Write};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -57,6 +58,37 @@ impl Report {
     }
 }
 
+/// How long something took, or waited, many times.
+#[derive(Debug, Serialize)]
+pub(super) struct Times {
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    pub(super) max_ms: f64,
+}
+
+impl Times {
+    pub(super) fn of(times: &[Duration]) -> Self {
+        Self::of_ms(times.iter().map(|time| time.as_secs_f64() * 1e3).collect())
+    }
+
+    pub(super) fn of_ms(mut ms: Vec<f64>) -> Self {
+        ms.sort_by(f64::total_cmp);
+        Self {
+            p50_ms: percentile(&ms, 0.5),
+            p99_ms: percentile(&ms, 0.99),
+            max_ms: percentile(&ms, 1.0),
+        }
+    }
+
+    /// As people read it: the result, and a note.
+    pub(super) fn shown(&self) -> (String, String) {
+        (
+            format!("p50 {:.2} ms", self.p50_ms),
+            format!("p99 {:.2} ms, max {:.2} ms", self.p99_ms, self.max_ms),
+        )
+    }
+}
+
 /// The middle one of some figures; of an even number the lower of the two.
 pub(super) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
@@ -65,7 +97,7 @@ pub(super) fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// The value below which `share` of the figures lie (nearest rank).
-pub(super) fn percentile(sorted: &[f64], share: f64) -> f64 {
+fn percentile(sorted: &[f64], share: f64) -> f64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

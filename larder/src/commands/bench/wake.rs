@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use worker::{Handler, HandlerContext, Handlers, Outcome};
 
 use super::place::Place;
-use super::report::{Report, percentile};
+use super::report::{Report, Times};
 use crate::cli::Failure;
 use crate::commands::connect::failure;
 
@@ -45,9 +45,8 @@ struct Waits {
     of: &'static str,
     jobs: u32,
     rate: u32,
-    p50_ms: f64,
-    p99_ms: f64,
-    max_ms: f64,
+    #[serde(flatten)]
+    times: Times,
 }
 
 #[derive(Serialize)]
@@ -86,22 +85,17 @@ fn result(
     of: &'static str,
     waits: Vec<Duration>,
     report: &mut Report,
-) -> Result<Waits, Failure> {
-    let mut ms: Vec<f64> = waits.iter().map(|wait| wait.as_secs_f64() * 1e3).collect();
-    ms.sort_by(f64::total_cmp);
+) -> Result<Times, Failure> {
     let waits = Waits {
         bench: "wake",
         of,
         jobs: arguments.jobs,
         rate: arguments.rate,
-        p50_ms: percentile(&ms, 0.5),
-        p99_ms: percentile(&ms, 0.99),
-        max_ms: percentile(&ms, 1.0),
+        times: Times::of(&waits),
     };
-    let shown = format!("p50 {:.2} ms", waits.p50_ms);
-    let note = format!("p99 {:.2} ms, max {:.2} ms", waits.p99_ms, waits.max_ms);
+    let (shown, note) = waits.times.shown();
     report.add(&of.replace('_', " "), &shown, &note, &waits)?;
-    Ok(waits)
+    Ok(waits.times)
 }
 
 async fn wake_bare(arguments: &Arguments, place: &Place) -> Result<Vec<Duration>, Failure> {
