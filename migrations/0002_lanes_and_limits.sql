@@ -189,6 +189,7 @@ create function larder.windows_met(
 )
 returns table (starts_at timestamptz, ends_at timestamptz)
 language plpgsql stable parallel safe
+rows 2
 as $$
 begin
     select w.starts_at, w.ends_at into starts_at, ends_at
@@ -207,6 +208,7 @@ $$;
 create function larder.limit_windows_met(l larder.limits, since timestamptz, until timestamptz)
 returns table (starts_at timestamptz, ends_at timestamptz)
 language plpgsql stable
+rows 2
 as $$
 #variable_conflict use_column
 declare

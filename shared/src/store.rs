@@ -25,6 +25,7 @@ mod cache;
 mod calls;
 mod claim;
 mod closed;
+mod durable;
 mod enqueue;
 mod error;
 mod finish;

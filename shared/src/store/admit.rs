@@ -41,7 +41,7 @@ use crate::model::{BatchKey, EndpointName, JobId, ProviderName, ResourceKey};
 use count::Found;
 use open::{Blocked, Open, Turn};
 
-pub(super) use count::{lock_lane, lock_limits, settings};
+pub(super) use count::{lock_lane, lock_limits};
 pub use usage_call::UsageRequest;
 
 /// Number of a call in the ledger.
@@ -130,10 +130,7 @@ impl Store {
         request: &AdmitRequest<'_>,
         pricing: &dyn Pricing,
     ) -> Result<Admission, StoreError> {
-        let mut tx = self
-            .pool
-            .begin_with("begin isolation level read committed")
-            .await?;
+        let mut tx = self.begin_locking().await?;
         let mut admission = Admission {
             calls: Vec::new(),
             ended: 0,

@@ -190,17 +190,7 @@ impl Store {
         record: &CallRecord,
         raises: bool,
     ) -> Result<Option<Recorded>, StoreError> {
-        let mut tx = self.pool.begin().await?;
-        sqlx::query!(
-            r#"
-            -- name: record_settings
-            select set_config('synchronous_commit', 'on', true) as durable,
-                   -- A process that stands still in here must not keep the locks.
-                   set_config('idle_in_transaction_session_timeout', '5s', true) as patience
-            "#
-        )
-        .fetch_all(&mut *tx)
-        .await?;
+        let mut tx = self.begin_recording().await?;
         if let Some(close) = &record.close {
             close::close_lane(&mut tx, record, close).await?;
         }

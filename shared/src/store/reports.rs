@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::admit::{lock_lane, lock_limits, settings};
+use super::admit::{lock_lane, lock_limits};
 use super::{CallId, Store, StoreError, seconds};
 use crate::model::ProviderName;
 
@@ -59,11 +59,7 @@ impl Store {
         call: CallId,
         reports: &[LimitReport],
     ) -> Result<Vec<TakenReport>, StoreError> {
-        let mut tx = self
-            .pool
-            .begin_with("begin isolation level read committed")
-            .await?;
-        settings(&mut tx).await?;
+        let mut tx = self.begin_locking().await?;
         lock_lane(&mut tx, provider).await?;
         lock_limits(&mut tx, provider).await?;
         let mut taken = Vec::new();

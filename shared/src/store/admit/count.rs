@@ -81,26 +81,8 @@ impl Endpoints {
     }
 }
 
-/// Says how a transaction that locks a provider commits, and how long it may wait.
-pub(in crate::store) async fn settings(tx: &mut Tx<'_>) -> Result<(), StoreError> {
-    sqlx::query!(
-        r#"
-        -- name: admit_settings
-        select set_config('synchronous_commit', 'on', true) as durable,
-               set_config('lock_timeout', '5s', true) as patience,
-               -- Between two statements nothing waits: a process that stands still here would
-               -- keep the lane from all others for as long as it does.
-               set_config('idle_in_transaction_session_timeout', '5s', true) as awake
-        "#
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    Ok(())
-}
-
 /// Takes the provider's lock.
 pub(super) async fn lock(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Found, StoreError> {
-    settings(tx).await?;
     let lane = sqlx::query!(
         r#"
         -- name: admit_lock_lane
@@ -222,74 +204,91 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
             alerted: row.alerted,
         })
         .collect();
-    let state = sqlx::query!(
+    let (endpoints, state) = state(tx, provider).await?;
+    Ok(Counted {
+        usages,
+        endpoints,
+        slow_start: state.slow_start(),
+        in_flight: state.in_flight,
+        unfolded: state.unfolded,
+    })
+}
+
+/// What the lane's calls tell beside the counts of its limits.
+#[derive(Default)]
+struct State {
+    in_flight: i64,
+    unfolded: i64,
+    /// Calls that went well since the lane opened again, if it was closed for trouble.
+    went_well: Option<i64>,
+}
+
+impl State {
+    /// Calls that may start while the lane starts slowly: each that went well doubles it.
+    fn slow_start(&self) -> Option<usize> {
+        let well = self.went_well.filter(|well| *well < 5)?;
+        let allowed = 1_i64 << well;
+        Some(usize::try_from((allowed - self.in_flight).max(0)).unwrap_or(0))
+    }
+}
+
+/// The endpoints, and how the lane's calls stand, in one statement: a row to each endpoint,
+/// and one without an endpoint where none is known.
+async fn state(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(Endpoints, State), StoreError> {
+    let rows = sqlx::query!(
         r#"
         -- name: admit_state
-        select
-            (select count(*) from larder.api_calls
-             where provider = $1 and (settled_at is null or needs_fold) and needs_fold) as "unfolded!",
-            (select count(*) from larder.api_calls
-             where provider = $1 and (settled_at is null or needs_fold) and settled_at is null)
-                as "in_flight!",
-            -- Calls that went well since the lane opened again: each doubles what may start.
-            case when l.closed_reason is not null and l.closed_reason !~ '^(budget|pace):' then (
-                select count(*) from (
-                    select from larder.api_calls c
-                    where c.provider = $1 and c.settled_at is not null
-                      and c.end_at >= l.closed_until and c.reserved_at >= l.closed_until
-                      and c.outcome = 'ok'
-                    limit 5
-                ) well
-            ) end as went_well
+        with open as materialized (
+            select endpoint, settled_at is null as flies, count(*) as calls
+            from larder.api_calls
+            where provider = $1 and (settled_at is null or needs_fold)
+            group by endpoint, settled_at is null
+        )
+        select coalesce((select sum(calls) from open where not flies), 0)::bigint as "unfolded!",
+               coalesce((select sum(calls) from open where flies), 0)::bigint as "in_flight!",
+               case when l.closed_reason is not null and l.closed_reason !~ '^(budget|pace):' then (
+                   select count(*) from (
+                       select from larder.api_calls c
+                       where c.provider = $1 and c.settled_at is not null
+                         and c.end_at >= l.closed_until and c.reserved_at >= l.closed_until
+                         and c.outcome = 'ok'
+                       limit 5
+                   ) well
+               ) end as went_well,
+               k.endpoint as "endpoint?", coalesce(k.surcharge, 0) as "surcharge!",
+               k.confirmed_at is not null as "confirmed!", coalesce(k.calls, 0) as "calls!",
+               coalesce(k.forbidden_at > clock_timestamp() - interval '1 day'
+                        and k.forbidden_key is not distinct from l.key_id, false) as "forbidden!"
         from larder.lanes l
+        left join (
+            select endpoint, e.surcharge, e.confirmed_at, e.forbidden_at, e.forbidden_key, o.calls
+            from (select * from larder.endpoints where provider = $1) e
+            full join (select * from open where flies) o using (endpoint)
+        ) k on true
         where l.lane = $1
-        "#,
-        provider.as_str(),
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    let known = sqlx::query!(
-        r#"
-        -- name: admit_endpoints
-        select coalesce(e.endpoint, c.endpoint) as "endpoint!", coalesce(e.surcharge, 0) as "surcharge!",
-               e.confirmed_at is not null as "confirmed!", coalesce(c.in_flight, 0) as "in_flight!",
-               coalesce(e.forbidden_at > clock_timestamp() - interval '1 day'
-                        and e.forbidden_key is not distinct from l.key_id, false) as "forbidden!"
-        from (select * from larder.endpoints where provider = $1) e
-        full join (
-            select endpoint, count(*) as in_flight from larder.api_calls
-            where provider = $1 and (settled_at is null or needs_fold) and settled_at is null
-            group by endpoint
-        ) c using (endpoint)
-        join larder.lanes l on l.lane = $1
         "#,
         provider.as_str(),
     )
     .fetch_all(&mut **tx)
     .await?;
-    let known = known
+    let state = rows.first().map(|row| State {
+        in_flight: row.in_flight,
+        unfolded: row.unfolded,
+        went_well: row.went_well,
+    });
+    let known = rows
         .into_iter()
         .filter_map(|row| {
             let known = Known {
                 surcharge: u32::try_from(row.surcharge).unwrap_or(0),
                 confirmed: row.confirmed,
-                in_flight: row.in_flight,
+                in_flight: row.calls,
                 forbidden: row.forbidden,
             };
-            Some((row.endpoint.parse().ok()?, known))
+            Some((row.endpoint?.parse().ok()?, known))
         })
         .collect();
-    let slow_start = state.went_well.filter(|well| *well < 5).map(|well| {
-        let allowed = 1_i64 << well;
-        usize::try_from((allowed - state.in_flight).max(0)).unwrap_or(0)
-    });
-    Ok(Counted {
-        usages,
-        endpoints: Endpoints { known },
-        slow_start,
-        in_flight: state.in_flight,
-        unfolded: state.unfolded,
-    })
+    Ok((Endpoints { known }, state.unwrap_or_default()))
 }
 
 /// Moves settled calls into the totals of their windows.

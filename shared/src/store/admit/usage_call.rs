@@ -43,10 +43,7 @@ impl Store {
         if !self.is_usage_due(request, usage).await? {
             return Ok(None);
         }
-        let mut tx = self
-            .pool
-            .begin_with("begin isolation level read committed")
-            .await?;
+        let mut tx = self.begin_locking().await?;
         let lane = match count::lock(&mut tx, request.provider).await? {
             Found::Open(lane) => lane,
             Found::Closed => return Ok(None),

@@ -43,7 +43,10 @@ pub(super) async fn settle(
             needs_fold = true
         from larder.lanes l
         where c.id = $1 and l.lane = c.provider and (c.settled_at is null or c.outcome = 'lapsed')
-        returning c.credits as "credits!", c.reserved_credits
+        returning c.credits as "credits!", c.reserved_credits,
+            exists (select from larder.endpoints e
+                    where e.provider = c.provider and e.endpoint = c.endpoint
+                      and e.confirmed_at is not null) as "confirmed!"
         "#,
         record.call.0,
         credits,
@@ -64,7 +67,7 @@ pub(super) async fn settle(
         });
     };
     let drift = u32::try_from(row.credits - row.reserved_credits).unwrap_or(0);
-    if drift == 0 && matches!(record.settlement, Settlement::Answered { .. }) {
+    if drift == 0 && !row.confirmed && matches!(record.settlement, Settlement::Answered { .. }) {
         confirm_price(tx, record).await?;
     }
     Ok(Settled { first: true, drift })
@@ -142,15 +145,13 @@ pub(super) async fn raise_price(
     Ok(())
 }
 
-/// A reply agreed with its reservation. Writes only the first time.
+/// A reply agreed with its reservation, for the first time.
 async fn confirm_price(tx: &mut PgTransaction<'_>, record: &CallRecord) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: confirm_price
         insert into larder.endpoints as e (provider, endpoint, confirmed_at)
-        select $1, $2, clock_timestamp()
-        where not exists (select from larder.endpoints
-                          where provider = $1 and endpoint = $2 and confirmed_at is not null)
+        values ($1, $2, clock_timestamp())
         on conflict (provider, endpoint) do update set confirmed_at = excluded.confirmed_at
         where e.confirmed_at is null
         "#,
