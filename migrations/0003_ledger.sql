@@ -37,12 +37,19 @@ create table larder.api_calls (
     check ((settled_at is null) = (credits is null)),
     check ((settled_at is null) = (outcome is null)),
     check (not needs_fold or settled_at is not null)
-) with (fillfactor = 70);
+) with (
+    fillfactor = 70,
+    -- Only what was vacuumed can be counted by an index alone: by count, as for jobs.
+    autovacuum_vacuum_scale_factor = 0.01,
+    autovacuum_vacuum_threshold = 1000
+);
 
 -- What admission reads one by one: calls that are in flight, or not yet in the totals.
 create index api_calls_open_idx on larder.api_calls (provider, id) where settled_at is null or needs_fold;
--- Rolling windows and concurrency: calls that ended not long ago, or will end.
-create index api_calls_end_idx on larder.api_calls (provider, end_at, requests, credits) where settled_at is not null;
+-- Rolling windows and concurrency: calls that ended not long ago, or will end. With all that is
+-- added up of them, so that a long window is counted without a look at the table.
+create index api_calls_end_idx on larder.api_calls (provider, end_at)
+    include (requests, credits, class) where settled_at is not null;
 -- When a provider was last asked what it has counted, and what its latest calls came to.
 create index api_calls_usage_idx on larder.api_calls (provider, id) where class = 'usage';
 create index api_calls_latest_idx on larder.api_calls (provider, id);

@@ -21,7 +21,7 @@ const LOCKING: &str = "begin isolation level read committed; \
      set local idle_in_transaction_session_timeout = '5s'; set local jit = off";
 
 /// To record what has happened already: that waits as long as it takes.
-const RECORDING: &str = "begin; set local synchronous_commit = on; \
+const RECORDING: &str = "begin isolation level read committed; set local synchronous_commit = on; \
      set local idle_in_transaction_session_timeout = '5s'; set local jit = off";
 
 impl Store {
