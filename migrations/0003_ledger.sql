@@ -111,7 +111,7 @@ begin
         from larder.limit_windows_met(l, p_at - n.reset_grace, p_at) w
         left join larder.limit_windows t on t.limit_id = l.id and t.starts_at = w.starts_at
         left join larder.limit_reports r
-            on r.limit_id = l.id and r.window_starts_at = w.starts_at and p_at < r.expires_at
+            on r.limit_id = l.id and r.window_starts_at = w.starts_at
         cross join lateral (
             select coalesce(sum(a.now - a.before), 0)::bigint as spent,
                    coalesce(sum(a.maybe), 0)::bigint as reserved,
@@ -309,7 +309,7 @@ begin
         select * into w from larder.limit_windows_met(l, now, now);
         select count(*) into met
         from larder.limit_windows_met(l, c.reserved_at - n.reset_grace, now + n.reset_grace);
-        if p_resets is not null then
+        if p_resets is not null and isfinite(w.ends_at) then
             -- The window is told by its reset: this one, or not one of ours.
             met := case when abs(extract(epoch from p_resets - w.ends_at)) <= 60
                              + extract(epoch from n.reset_grace) then 1 else 2 end;

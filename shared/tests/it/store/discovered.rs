@@ -107,3 +107,19 @@ async fn a_reset_only_moves_later_and_an_older_reply_does_not_move_it(
     assert!(resets_in(&store).await.unwrap() < 610.0, "an older reply");
     Ok(())
 }
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_reset_that_has_passed_tells_nothing_and_does_no_harm(pool: sqlx::PgPool) -> TestResult {
+    let store = store(pool).await;
+    let call = admit_one(&store).await;
+    store.record(&answered(&call, 1, "1")).await?;
+    let passed = LimitReport {
+        resets_at: Some(chrono::DateTime::UNIX_EPOCH),
+        counts_itself: true,
+        ..report("hour", 2)
+    };
+    take(&store, &call, passed).await;
+    assert_eq!(resets_in(&store).await, None);
+    assert_eq!(admit(&store, "worker-a", 8).await.calls.len(), 1);
+    Ok(())
+}

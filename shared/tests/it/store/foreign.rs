@@ -247,3 +247,23 @@ async fn ours_at_the_boundary_of_the_providers_window_are_ours_first_and_others_
     );
     Ok(())
 }
+
+/// Just after a window began, a call may still be counted in the one before, which others
+/// may have filled.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn what_others_spent_binds_as_long_as_a_call_may_be_counted_there(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let store = store_with(pool, vec![monthly(100)]).await;
+    month_far_from_its_ends(&store).await;
+    told(&store, "month", 40).await.unwrap();
+    let others: Vec<i64> = sqlx::query_scalar(
+        "select u.others from larder.limit_usage('coins', now()) w
+         cross join lateral larder.limit_usage('coins', w.ends_at + interval '2 s') u
+         order by u.starts_at",
+    )
+    .fetch_all(store.pool())
+    .await?;
+    assert_eq!(others, [40, 0]);
+    Ok(())
+}
