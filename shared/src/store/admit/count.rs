@@ -249,7 +249,7 @@ async fn state(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(Endpoints, S
                case when l.closed_reason is not null and l.closed_reason !~ '^(budget|pace):' then (
                    select count(*) from (
                        select from larder.api_calls c
-                       where c.provider = $1 and c.settled_at is not null
+                       where c.provider = $1 and c.class <> 'usage' and c.settled_at is not null
                          and c.end_at >= l.closed_until and c.reserved_at >= l.closed_until
                          and c.outcome = 'ok'
                        limit 5

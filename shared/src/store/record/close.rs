@@ -126,7 +126,7 @@ pub(super) async fn open_breaker(
             select l.*, l.closed_reason = 'breaker' and call.reserved_at >= l.closed_until
                 and not exists (
                     select from larder.api_calls c
-                    where c.provider = l.lane and c.settled_at is not null
+                    where c.provider = l.lane and c.class <> 'usage' and c.settled_at is not null
                       and c.end_at >= l.closed_until and c.reserved_at >= l.closed_until
                       and c.outcome <> all($3)
                 ) as tried

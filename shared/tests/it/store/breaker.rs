@@ -96,6 +96,23 @@ async fn one_call_tries_it_again_and_each_pause_is_twice_the_last(
     Ok(())
 }
 
+/// That the provider tells its count says nothing of the calls that fail.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_usage_report_does_not_make_a_lane_well_again(pool: sqlx::PgPool) -> TestResult {
+    let store = store(pool).await;
+    fail(&store, 5).await;
+    pass_the_pause(&store).await;
+    let asked = admit_usage(&store, Duration::ZERO).await.unwrap();
+    store.record(&answered(&asked, 0, "1")).await?;
+    let tries = admit(&store, "worker-a", 8).await;
+    assert_eq!(tries.calls.len(), 1, "still one");
+    let closed = record(&store, &tries.calls[0], "timeout").await;
+    assert_eq!(closed.as_deref(), Some("breaker"));
+    let paused = pass_the_pause(&store).await;
+    assert!((paused - 20.0).abs() < 1.0, "{paused}");
+    Ok(())
+}
+
 /// Hole 18: whoever tries is killed; that follows from the ledger and blocks nobody for good.
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_try_whose_worker_was_killed_is_followed_by_another(pool: sqlx::PgPool) -> TestResult {
