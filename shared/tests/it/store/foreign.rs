@@ -215,7 +215,7 @@ async fn ours_at_the_boundary_of_the_providers_window_are_ours_first_and_others_
     .execute(store.pool())
     .await?;
     sqlx::query(
-        "update larder.limits set width = now() - date_trunc('month', now()) + interval '1 hour'",
+        "update larder.limits set width = now() - date_trunc('month', now(), 'UTC') + interval '1 hour'",
     )
     .execute(store.pool())
     .await?;
@@ -230,18 +230,18 @@ async fn ours_at_the_boundary_of_the_providers_window_are_ours_first_and_others_
         ..report("day", 5)
     };
     assert_eq!(take(&store, &call, said).await.unwrap().others, 3);
-    let others_at = async |hours: i32| -> i64 {
+    let others_at = async |secs: i32| -> i64 {
         sqlx::query_scalar(
-            "select others from larder.limit_usage('coins', now() + make_interval(hours => $1))",
+            "select others from larder.limit_usage('coins', now() + make_interval(secs => $1))",
         )
-        .bind(hours)
+        .bind(secs)
         .fetch_one(store.pool())
         .await
         .unwrap()
     };
     assert_eq!(others_at(0).await, 3);
     assert_eq!(
-        others_at(2).await,
+        others_at(3_610).await,
         4,
         "our call has left our window by then"
     );
