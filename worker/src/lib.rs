@@ -15,6 +15,7 @@
 //! SQL is in [`shared::store`]; what a reply means is [`shared::provider`]'s; jobs are
 //! put in by the crate `enqueuer`, which this one does not know.
 
+mod admitter;
 mod client;
 mod clock;
 pub mod daemon;

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+use crate::admitter::Admitter;
 use crate::client::{Client, ClientError, Limits};
 use crate::dispatcher::Dispatcher;
 use crate::executor::{Anomalies, Executor};
@@ -135,7 +136,7 @@ impl Worker {
             let due = Arc::new(Notify::new());
             lanes.insert(provider.name().to_string(), Arc::clone(&due));
             let executor = worker.executor(&options, provider.name(), &vital, &notifier, &wake)?;
-            let pump = Pump {
+            let admitter = Arc::new(Admitter {
                 provider: provider.name().clone(),
                 store: store.clone(),
                 executor: Arc::new(executor),
@@ -143,14 +144,17 @@ impl Worker {
                 key_id: options.catalog.key_id(provider.name(), &options.secrets),
                 lease: config.lease,
                 connect_timeout: config.connect_timeout,
-                slots: Arc::clone(&slots),
-                due,
                 calls: worker.calls.clone(),
                 stop: worker.stop.clone(),
-            };
-            if let Some(asker) = worker.usage_asker(&options, &pump) {
+            });
+            if let Some(asker) = usage_asker(&options, &admitter) {
                 worker.parts.spawn(asker.run());
             }
+            let pump = Pump {
+                admitter,
+                slots: Arc::clone(&slots),
+                due,
+            };
             worker.parts.spawn(pump.run());
         }
         let due = Arc::new(Notify::new());
@@ -194,28 +198,6 @@ impl Worker {
         ));
         tracing::info!(worker = %worker.name, "worker started");
         Ok(worker)
-    }
-
-    /// What asks the provider for its count, where it tells one and is to be asked.
-    fn usage_asker(&self, options: &WorkerOptions, pump: &Pump) -> Option<UsageAsker> {
-        let section = options.catalog.config().providers.get(&pump.provider)?;
-        let every = section.budget.reconcile_every;
-        if every.is_zero() {
-            return None;
-        }
-        Some(UsageAsker {
-            provider: pump.provider.clone(),
-            store: pump.store.clone(),
-            executor: Arc::clone(&pump.executor),
-            worker: pump.worker.clone(),
-            key_id: pump.key_id.clone(),
-            lease: pump.lease,
-            connect_timeout: pump.connect_timeout,
-            batch_key: pump.executor.provider.usage_call()?,
-            every,
-            calls: pump.calls.clone(),
-            stop: pump.stop.clone(),
-        })
     }
 
     fn executor(
@@ -321,6 +303,20 @@ impl Worker {
         }
         tracing::info!(worker = %self.name, "worker stopped");
     }
+}
+
+/// What asks the provider for its count, where it tells one and is to be asked.
+fn usage_asker(options: &WorkerOptions, admitter: &Arc<Admitter>) -> Option<UsageAsker> {
+    let section = options.catalog.config().providers.get(&admitter.provider)?;
+    let every = section.budget.reconcile_every;
+    if every.is_zero() {
+        return None;
+    }
+    Some(UsageAsker {
+        admitter: Arc::clone(admitter),
+        batch_key: admitter.executor.provider.usage_call()?,
+        every,
+    })
 }
 
 /// How jobs that failed wait for their next attempt.

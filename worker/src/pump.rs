@@ -4,44 +4,22 @@
 //! the first one's lock, with a connection in its hand.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use shared::budget::Usage;
 use shared::metrics;
 use shared::model::ProviderName;
-use shared::store::{AdmitRequest, Store};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::clock::Moment;
-use crate::executor::Executor;
+use crate::admitter::Admitter;
 
-/// What a pump needs to admit and to send.
+/// What a pump needs beside its admitter.
 #[derive(Debug)]
 pub(crate) struct Pump {
-    pub(crate) provider: ProviderName,
-    pub(crate) store: Store,
-    pub(crate) executor: Arc<Executor>,
-    pub(crate) worker: String,
-    pub(crate) key_id: Option<String>,
-    pub(crate) lease: Duration,
-    pub(crate) connect_timeout: Duration,
+    pub(crate) admitter: Arc<Admitter>,
     /// Free slots, over all providers.
     pub(crate) slots: Arc<Semaphore>,
     /// The dispatcher saw due work in an open lane.
     pub(crate) due: Arc<Notify>,
-    /// Calls that are on their way.
-    pub(crate) calls: TaskTracker,
-    pub(crate) stop: CancellationToken,
-}
-
-/// How long after an admission a call may still be sent: what is left of the lease covers
-/// the time until the request is on the wire, connecting included. A lease is at least twice
-/// as long as a call, and so as connecting.
-pub(crate) fn sendable(lease: Duration, connect_timeout: Duration) -> Duration {
-    let margin = (lease / 4).min(Duration::from_secs(2));
-    lease.saturating_sub(margin).saturating_sub(connect_timeout)
 }
 
 impl Pump {
@@ -51,9 +29,9 @@ impl Pump {
         loop {
             tokio::select! {
                 () = self.due.notified() => {}
-                () = self.stop.cancelled() => return,
+                () = self.admitter.stop.cancelled() => return,
             }
-            while !self.stop.is_cancelled() {
+            while !self.admitter.stop.is_cancelled() {
                 let Some(slots) = self.free_slots().await else {
                     return;
                 };
@@ -70,7 +48,7 @@ impl Pump {
     async fn free_slots(&self) -> Option<Vec<OwnedSemaphorePermit>> {
         let first = tokio::select! {
             permit = Arc::clone(&self.slots).acquire_owned() => permit.ok()?,
-            () = self.stop.cancelled() => return None,
+            () = self.admitter.stop.cancelled() => return None,
         };
         let mut slots = vec![first];
         while let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
@@ -81,50 +59,48 @@ impl Pump {
 
     /// Admits calls for the slots and starts them; answers whether more may be due.
     async fn admit(&self, mut slots: Vec<OwnedSemaphorePermit>, by_age: bool) -> bool {
-        // From before the statement is issued: the lease in the database starts later.
-        let send_by = Moment::now().after(sendable(self.lease, self.connect_timeout));
-        let claim = self.executor.in_flight.claim();
-        let request = AdmitRequest {
-            provider: &self.provider,
-            worker: &self.worker,
-            key_id: self.key_id.as_deref(),
-            lease: self.lease,
-            max_calls: slots.len(),
-            by_age,
-        };
-        let provider = Arc::clone(&self.executor.provider);
-        let admission = match self.store.admit(&request, provider.as_ref()).await {
+        let Admitter {
+            provider, executor, ..
+        } = &*self.admitter;
+        let send_by = self.admitter.send_by();
+        let claim = executor.in_flight.claim();
+        let request = self.admitter.request(slots.len(), by_age);
+        let admitted = self.admitter.store.admit(&request, &*executor.provider);
+        let admission = match admitted.await {
             Ok(admission) => admission,
             Err(error) => {
                 // The dispatcher looks again within its poll interval.
-                tracing::warn!(lane = %self.provider, error = %error.chain(), "cannot admit");
+                tracing::warn!(lane = %provider, error = %error.chain(), "cannot admit");
                 return false;
             }
         };
         if let Some(reason) = &admission.closed {
-            tracing::info!(lane = %self.provider, %reason, "lane closed: not enough for one call");
+            tell_closed(provider, reason);
         }
         for usage in &admission.alerts {
-            tell(&self.provider, usage);
+            tell(provider, usage);
         }
         if admission.ended > 0 {
-            metrics::calls_avoided(self.provider.as_str(), admission.ended);
-            self.executor.notifier.cache();
+            metrics::calls_avoided(provider.as_str(), admission.ended);
+            executor.notifier.cache();
         }
         let more = !admission.busy && (!admission.calls.is_empty() || admission.ended > 0);
         for call in admission.calls {
             for job in &call.jobs {
                 tracing::debug!(job = %job.id, call = %call.id, attempt = job.attempt, resource = %job.resource_key, "job claimed");
             }
-            let (executor, slot) = (Arc::clone(&self.executor), slots.pop());
-            let hold = executor.in_flight.hold_call(call.lease_token);
-            self.calls.spawn(async move {
-                executor.run(call, send_by, hold).await;
-                drop(slot);
-            });
+            self.admitter.start(call, send_by, slots.pop());
         }
         drop(claim);
         more
+    }
+}
+
+fn tell_closed(provider: &ProviderName, reason: &str) {
+    if reason == "database_replaced" {
+        tracing::warn!(lane = %provider, reason, "lane held: this is another database than before, and calls may be missing in it");
+    } else {
+        tracing::info!(lane = %provider, reason, "lane closed: not enough for one call");
     }
 }
 
@@ -139,20 +115,5 @@ fn tell(provider: &ProviderName, usage: &Usage) {
         tracing::warn!(%provider, limit, percent, used, cap, unit, resets_at, soft = usage.soft, "budget used");
     } else {
         tracing::info!(%provider, limit, percent, used, cap, unit, resets_at, soft = usage.soft, "budget used");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shortest_lease_leaves_time_to_send_and_a_margin() {
-        let secs = |lease, connect| {
-            let (lease, connect) = (Duration::from_secs(lease), Duration::from_secs(connect));
-            sendable(lease, connect).as_secs_f64()
-        };
-        assert_eq!(secs(2, 1), 0.5);
-        assert_eq!(secs(30, 5), 23.0);
     }
 }

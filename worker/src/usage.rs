@@ -11,15 +11,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use shared::model::{BatchKey, ProviderName};
-use shared::store::{AdmitRequest, CallId, Store, UsageRequest};
+use shared::model::BatchKey;
+use shared::store::{CallId, UsageRequest};
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::clock::Moment;
-use crate::executor::Executor;
-use crate::pump::sendable;
+use crate::admitter::Admitter;
 
 /// The call that the provider throttled last, which makes what was asked before it old.
 #[derive(Debug, Default)]
@@ -44,18 +40,10 @@ impl Throttled {
 /// Asks one provider.
 #[derive(Debug)]
 pub(crate) struct UsageAsker {
-    pub(crate) provider: ProviderName,
-    pub(crate) store: Store,
-    pub(crate) executor: Arc<Executor>,
-    pub(crate) worker: String,
-    pub(crate) key_id: Option<String>,
-    pub(crate) lease: Duration,
-    pub(crate) connect_timeout: Duration,
+    pub(crate) admitter: Arc<Admitter>,
     /// The endpoint that reports usage.
     pub(crate) batch_key: BatchKey,
     pub(crate) every: Duration,
-    pub(crate) calls: TaskTracker,
-    pub(crate) stop: CancellationToken,
 }
 
 impl UsageAsker {
@@ -67,42 +55,33 @@ impl UsageAsker {
             self.ask(self.every.saturating_sub(look)).await;
             tokio::select! {
                 () = tokio::time::sleep(look) => {}
-                () = self.executor.throttled.news.notified() => {}
-                () = self.stop.cancelled() => return,
+                () = self.admitter.executor.throttled.news.notified() => {}
+                () = self.admitter.stop.cancelled() => return,
             }
         }
     }
 
     async fn ask(&self, every: Duration) {
-        let send_by = Moment::now().after(sendable(self.lease, self.connect_timeout));
-        let claim = self.executor.in_flight.claim();
-        let request = AdmitRequest {
-            provider: &self.provider,
-            worker: &self.worker,
-            key_id: self.key_id.as_deref(),
-            lease: self.lease,
-            max_calls: 1,
-            by_age: false,
-        };
+        let Admitter {
+            provider,
+            store,
+            executor,
+            ..
+        } = &*self.admitter;
+        let send_by = self.admitter.send_by();
+        let claim = executor.in_flight.claim();
         let usage = UsageRequest {
             batch_key: self.batch_key.clone(),
             every,
-            after: self.executor.throttled.last(),
+            after: executor.throttled.last(),
         };
-        let provider = Arc::clone(&self.executor.provider);
-        let admitted = self
-            .store
-            .admit_usage_call(&request, &usage, provider.as_ref());
+        let request = self.admitter.request(1, false);
+        let admitted = store.admit_usage_call(&request, &usage, &*executor.provider);
         match admitted.await {
             Ok(None) => {}
-            Ok(Some(call)) => {
-                let hold = self.executor.in_flight.hold_call(call.lease_token);
-                let executor = Arc::clone(&self.executor);
-                self.calls
-                    .spawn(async move { executor.run(call, send_by, hold).await });
-            }
+            Ok(Some(call)) => self.admitter.start(call, send_by, None),
             Err(error) => {
-                tracing::debug!(lane = %self.provider, error = %error.chain(), "cannot ask for the provider's count");
+                tracing::debug!(lane = %provider, error = %error.chain(), "cannot ask for the provider's count");
             }
         }
         drop(claim);
