@@ -39,22 +39,103 @@ create table larder.api_calls (
     check (not needs_fold or settled_at is not null)
 ) with (
     fillfactor = 70,
-    -- Only what was vacuumed can be counted by an index alone: by count, as for jobs.
+    -- Calls come and end many times a second: vacuum by count, as for jobs.
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_threshold = 1000
 );
 
 -- What admission reads one by one: calls that are in flight, or not yet in the totals.
 create index api_calls_open_idx on larder.api_calls (provider, id) where settled_at is null or needs_fold;
--- Rolling windows and concurrency: calls that ended not long ago, or will end. With all that is
--- added up of them, so that a long window is counted without a look at the table.
-create index api_calls_end_idx on larder.api_calls (provider, end_at)
-    include (requests, credits, class) where settled_at is not null;
+-- Calls by their end: the edge of a window that moves.
+create index api_calls_end_idx on larder.api_calls (provider, end_at) where settled_at is not null;
 -- When a provider was last asked what it has counted, and what its latest calls came to.
 create index api_calls_usage_idx on larder.api_calls (provider, id) where class = 'usage';
 create index api_calls_latest_idx on larder.api_calls (provider, id);
 -- People read the newest first.
 create index api_calls_reserved_idx on larder.api_calls (reserved_at);
+
+-- What is folded is out of date as soon as what it was folded from is changed, by whomever.
+create function larder.unfold() returns trigger
+language plpgsql
+as $$
+begin
+    new.needs_fold := true;
+    return new;
+end
+$$;
+create trigger api_calls_stay_folded before update on larder.api_calls
+    for each row when (
+        not new.needs_fold and old.folded_end_at is not null
+        and (new.end_at, new.requests, new.credits)
+            is distinct from (new.folded_end_at, new.folded_requests, new.folded_credits)
+    )
+    execute function larder.unfold();
+
+-- What folded calls came to, by the second, the minute and the hour (UTC) in which they ended, so
+-- that a window that moves is counted call by call at its edge only: larder.ended_since.
+create table larder.ended_calls (
+    provider text collate "C" not null references larder.lanes (lane),
+    grain text collate "C" not null check (grain in ('second', 'minute', 'hour')),
+    starts_at timestamptz not null,
+    requests bigint not null,
+    credits bigint not null,
+    -- How much of it readers caused.
+    reader_requests bigint not null,
+    reader_credits bigint not null,
+    primary key (provider, grain, starts_at)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+
+-- What the settled calls of a provider came to that ended at `p_since` or later, or will: the same
+-- as their sum over the ledger, whatever was folded of it. Its settings are its caller's,
+-- larder.limit_usage.
+create function larder.ended_since(
+    p_provider text, p_since timestamptz,
+    out requests bigint, out credits bigint, out reader_requests bigint, out reader_credits bigint
+)
+language plpgsql stable
+as $$
+declare
+    -- Whole seconds from here on; whole minutes; whole hours.
+    s timestamptz := date_trunc('second', p_since, 'UTC') + interval '1 second';
+    m timestamptz := date_trunc('minute', s + interval '59 seconds', 'UTC');
+    h timestamptz := date_trunc('hour', m + interval '59 minutes', 'UTC');
+begin
+    select coalesce(sum(a.r), 0), coalesce(sum(a.c), 0), coalesce(sum(a.rr), 0), coalesce(sum(a.rc), 0)
+    into requests, credits, reader_requests, reader_credits
+    from (
+        select e.requests as r, e.credits as c, e.reader_requests as rr, e.reader_credits as rc
+        from larder.ended_calls e
+        where e.provider = p_provider and e.grain = 'hour' and e.starts_at >= h
+        union all
+        select e.requests, e.credits, e.reader_requests, e.reader_credits
+        from larder.ended_calls e
+        where e.provider = p_provider and e.grain = 'minute' and e.starts_at >= m and e.starts_at < h
+        union all
+        select e.requests, e.credits, e.reader_requests, e.reader_credits
+        from larder.ended_calls e
+        where e.provider = p_provider and e.grain = 'second' and e.starts_at >= s and e.starts_at < m
+        union all
+        -- The second that the window begins in, call by call.
+        select c.requests, c.credits, case when c.class = 'reader' then c.requests else 0 end,
+               case when c.class = 'reader' then c.credits else 0 end
+        from larder.api_calls c
+        where c.provider = p_provider and c.settled_at is not null and not c.needs_fold
+          and c.end_at >= p_since and c.end_at < s
+        union all
+        -- What is not folded yet, less what stands in the sums above for it.
+        select f.r, f.c, case when f.reader then f.r else 0 end, case when f.reader then f.c else 0 end
+        from (
+            select c.class = 'reader' as reader,
+                   case when c.end_at >= p_since then c.requests else 0 end
+                   - case when c.folded_end_at >= s then c.folded_requests else 0 end as r,
+                   case when c.end_at >= p_since then c.credits else 0 end
+                   - case when c.folded_end_at >= s then c.folded_credits else 0 end as c
+            from larder.api_calls c
+            where c.provider = p_provider and (c.settled_at is null or c.needs_fold) and c.needs_fold
+        ) f
+    ) a;
+end
+$$;
 
 -- What stands against each limit of a provider at `at`.
 --
@@ -76,10 +157,12 @@ returns table (
 -- PL/pgSQL, so that its plan is kept; and no plan that reads the whole ledger, whatever the
 -- statistics say: the rows that count are few, and each has an index of its own. No plan is
 -- compiled either: with a long ledger its estimate passes `jit_above_cost`, and compiling takes
--- 300 ms each time, under the provider's lock.
+-- 300 ms each time, under the provider's lock. Nor is any planned anew each time, since planning
+-- takes longer than counting.
 language plpgsql stable
 rows 10
 set jit = off
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -87,6 +170,11 @@ as $$
 #variable_conflict use_column
 begin
     return query
+    -- Read once for all limits: what is in flight, and what is not folded yet.
+    with open as materialized (
+        select * from larder.api_calls c
+        where c.provider = p_provider and (c.settled_at is null or c.needs_fold)
+    )
     select l.id, l.name, l.unit, l.kind, least(l.cap, m.cap), l.soft, l.width, u.starts_at, u.ends_at,
            u.spent, u.reserved, u.others, u.readers,
            case when l.unit = 'credits' and not l.soft then greatest(0, ceil(
@@ -126,24 +214,17 @@ begin
                             else 0 end as before,
                        case when c.settled_at is null
                             then case l.unit when 'requests' then 1 else c.reserved_credits end else 0 end as maybe
-                from larder.api_calls c
-                where c.provider = l.provider and (c.settled_at is null or c.needs_fold)
-                  and c.reserved_at - n.reset_grace < w.ends_at
+                from open c
+                where c.reserved_at - n.reset_grace < w.ends_at
             ) a
         ) c
         where l.kind in ('calendar', 'discovered')
         union all
         select null, null, ended.spent, flying.reserved, told.others, ended.readers + flying.readers
         from (
-            select coalesce(sum(a.amount), 0)::bigint as spent,
-                   coalesce(sum(a.amount) filter (where a.reader), 0)::bigint as readers
-            from (
-                select case l.unit when 'requests' then c.requests else c.credits end as amount,
-                       c.class = 'reader' as reader
-                from larder.api_calls c
-                where c.provider = l.provider and c.settled_at is not null
-                  and c.end_at >= p_at - coalesce(l.width, interval '0')
-            ) a
+            select case l.unit when 'requests' then e.requests else e.credits end as spent,
+                   case l.unit when 'requests' then e.reader_requests else e.reader_credits end as readers
+            from larder.ended_since(l.provider, p_at - coalesce(l.width, interval '0')) e
         ) ended
         cross join (
             select coalesce(sum(a.amount), 0)::bigint as reserved,
@@ -151,9 +232,8 @@ begin
             from (
                 select case l.unit when 'requests' then 1 else c.reserved_credits end as amount,
                        c.class = 'reader' as reader
-                from larder.api_calls c
-                where c.provider = l.provider and (c.settled_at is null or c.needs_fold)
-                  and c.settled_at is null
+                from open c
+                where c.settled_at is null
             ) a
         ) flying
         cross join (
@@ -168,11 +248,17 @@ begin
 end
 $$;
 
--- Moves settled calls of a provider into the totals of their calendar windows; answers how many.
--- Corrections go to exactly the windows that were charged. The caller holds the provider's lock.
+-- Moves settled calls of a provider into the totals of their calendar windows, and of the hour, the
+-- minute and the second in which they ended; answers how many. Corrections go to exactly what was
+-- charged. The caller holds the provider's lock. PL/pgSQL, so that its plan is kept.
 create function larder.fold(p_provider text) returns bigint
-language sql volatile
+language plpgsql volatile
+set jit = off
 as $$
+#variable_conflict use_column
+declare
+    folded bigint;
+begin
     with due as (
         select * from larder.api_calls
         -- The first condition says nothing new; it lets the planner use api_calls_open_idx.
@@ -208,6 +294,23 @@ as $$
         on conflict (limit_id, starts_at)
             do update set spent = lw.spent + excluded.spent, readers = lw.readers + excluded.readers
     ),
+    ended as (
+        insert into larder.ended_calls as e (
+            provider, grain, starts_at, requests, credits, reader_requests, reader_credits
+        )
+        select p_provider, g.grain, date_trunc(g.grain, p.ended, 'UTC'),
+               sum(p.sign * p.requests), sum(p.sign * p.credits),
+               coalesce(sum(p.sign * p.requests) filter (where p.class = 'reader'), 0),
+               coalesce(sum(p.sign * p.credits) filter (where p.class = 'reader'), 0)
+        from parts p
+        cross join (values ('second'), ('minute'), ('hour')) g (grain)
+        group by 2, 3
+        order by 2, 3
+        on conflict (provider, grain, starts_at) do update set
+            requests = e.requests + excluded.requests, credits = e.credits + excluded.credits,
+            reader_requests = e.reader_requests + excluded.reader_requests,
+            reader_credits = e.reader_credits + excluded.reader_credits
+    ),
     marked as (
         update larder.api_calls c
         set needs_fold = false,
@@ -216,7 +319,9 @@ as $$
         where c.id = due.id
         returning c.id
     )
-    select count(*) from marked
+    select count(*) into folded from marked;
+    return folded;
+end
 $$;
 
 -- Adds up a limit's totals anew from the ledger, after its windows changed.

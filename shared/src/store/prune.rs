@@ -71,6 +71,21 @@ impl Store {
         .await?;
         sqlx::query!(
             r#"
+            -- name: prune_ended_calls
+            delete from larder.ended_calls e
+            where e.starts_at < (select clock_timestamp()) - make_interval(secs => $1)
+              and not exists (
+                  select from larder.limits l
+                  where l.provider = e.provider and l.removed_at is null and l.kind = 'rolling'
+                    and e.starts_at >= (select clock_timestamp()) - l.width - interval '1 hour'
+              )
+            "#,
+            seconds(CALLS_KEPT),
+        )
+        .execute(&self.pool)
+        .await?;
+        sqlx::query!(
+            r#"
             -- name: prune_absences
             delete from larder.absences where until < (select clock_timestamp())
             "#

@@ -18,6 +18,7 @@ mod races;
 mod record;
 mod replaced;
 mod rescue;
+mod rolling;
 mod share;
 mod transitions;
 

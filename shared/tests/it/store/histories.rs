@@ -225,8 +225,8 @@ async fn hole_02_without_the_charge_of_unfinished_calls_to_the_next_window_it_fa
     pool: sqlx::PgPool,
 ) {
     let leave_out = (
-        "and c.reserved_at - n.reset_grace < w.ends_at",
-        "and c.reserved_at - n.reset_grace < w.ends_at
+        "where c.reserved_at - n.reset_grace < w.ends_at",
+        "where c.reserved_at - n.reset_grace < w.ends_at
          and (c.settled_at is not null or c.reserved_at >= w.starts_at)",
     );
     overspends(pool, an_hour, Habits::GOOD, Some(leave_out)).await;
@@ -298,8 +298,14 @@ async fn hole_03_without_the_way_of_a_call_that_was_given_up_it_fails(pool: sqlx
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn without_the_occupancy_after_the_end_of_a_call_it_fails(pool: sqlx::PgPool) {
     let leave_out = (
-        "c.end_at >= p_at - coalesce(l.width, interval '0')",
-        "c.reserved_at >= p_at - coalesce(l.width, interval '0')",
+        "from larder.ended_since(l.provider, p_at - coalesce(l.width, interval '0')) e",
+        "from (
+            select coalesce(sum(c.requests), 0) as requests, coalesce(sum(c.credits), 0) as credits,
+                   0 as reader_requests, 0 as reader_credits
+            from larder.api_calls c
+            where c.provider = l.provider and c.settled_at is not null
+              and c.reserved_at >= p_at - coalesce(l.width, interval '0')
+         ) e",
     );
     overspends(pool, a_minute, Habits::GOOD, Some(leave_out)).await;
 }

@@ -87,7 +87,7 @@ impl World {
     pub(super) async fn history(&self, ops: &[Op]) -> Result<(), String> {
         sqlx::raw_sql(
             "delete from larder.jobs; delete from larder.finished_jobs; delete from larder.api_calls;
-             delete from larder.limit_windows; delete from larder.entries;
+             delete from larder.limit_windows; delete from larder.ended_calls; delete from larder.entries;
              update larder.lanes set closed_until = null, closed_reason = null",
         )
         .execute(self.store.pool())
