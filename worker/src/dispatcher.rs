@@ -41,6 +41,7 @@ impl Dispatcher {
         loop {
             tokio::select! {
                 () = self.wake.jobs() => self.wake_local(),
+                () = self.wake.calls() => {}
                 () = tokio::time::sleep(wait) => {}
                 () = self.stop.cancelled() => return,
             }

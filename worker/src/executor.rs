@@ -281,8 +281,7 @@ impl Executor {
             self.notifier.cache();
             self.wake.wake_cache();
         }
-        // A slot is free, and what waited for this call's cost may fit now.
-        self.wake.wake_jobs();
+        self.wake.wake_calls();
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! 1. `begin isolation level read committed`, committing durably: a reservation that a
 //!    crash of Postgres forgot would be spent twice.
-//! 2. Lock the provider's lane, then its limits, each in a statement of its own. A
+//! 2. Lock the provider's lane, then its limits, in a statement of their own. A
 //!    count in the same statement, or under a stricter isolation level, reads a
 //!    snapshot from before the lock was granted and overspends.
 //! 3. Count, in later statements, at a `clock_timestamp()` read after the locks.

@@ -31,6 +31,7 @@ const MOST_WAIT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Default)]
 pub struct Wake {
     jobs: Arc<Notify>,
+    calls: Arc<Notify>,
     cache: Arc<Notify>,
     up: Arc<AtomicBool>,
 }
@@ -45,6 +46,17 @@ impl Wake {
     /// Wakes the dispatcher of this process.
     pub fn wake_jobs(&self) {
         self.jobs.notify_one();
+    }
+
+    /// Woken when a call of this process has ended: its slot is free, and what waited for
+    /// its cost may fit now. One waiter, as for [`Wake::jobs`].
+    pub async fn calls(&self) {
+        self.calls.notified().await;
+    }
+
+    /// Tells the dispatcher of this process that a call has ended.
+    pub fn wake_calls(&self) {
+        self.calls.notify_one();
     }
 
     /// Woken when entries may have been renewed. Register before looking at the rows:

@@ -51,7 +51,7 @@ impl Executor {
                 for report in taken {
                     tracing::debug!(%provider, limit = report.limit, others = report.others, drift = report.drift, "the provider's count");
                 }
-                self.wake.wake_jobs();
+                self.wake.wake_calls();
             }
             Err(error) => {
                 tracing::warn!(%provider, error = %error.chain(), "cannot take over the provider's count");

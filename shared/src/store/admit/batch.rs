@@ -126,25 +126,20 @@ pub(super) async fn reserve(
     let room = pricing
         .items_for_same_cost(&batch, jobs.len())
         .saturating_sub(jobs.len());
-    if room > 0 {
-        jobs.extend(ride_along(tx, request, &batch, claimed.token, room).await?);
-    }
     let reserved_credits = open
         .price(pricing, &batch, &endpoint, jobs.len())
         .unwrap_or(u32::MAX);
-    let id = write(
-        tx,
-        request,
-        &Row {
-            endpoint: &endpoint,
-            batch: &batch,
-            class: claimed.class,
-            items: jobs.len(),
-            token: claimed.token,
-            credits: reserved_credits,
-        },
-    )
-    .await?;
+    let row = Row {
+        endpoint: &endpoint,
+        batch: &batch,
+        class: claimed.class,
+        items: jobs.len(),
+        room,
+        token: claimed.token,
+        credits: reserved_credits,
+    };
+    let (id, riders) = write(tx, request, &row).await?;
+    jobs.extend(riders);
     Ok(AdmittedCall {
         id,
         lease_token: claimed.token,
@@ -161,32 +156,66 @@ pub(super) struct Row<'a> {
     pub(super) batch: &'a BatchKey,
     pub(super) class: &'static str,
     pub(super) items: usize,
+    /// How many more it can take for the same credits.
+    pub(super) room: usize,
     pub(super) token: Uuid,
     pub(super) credits: u32,
 }
 
-/// Writes a reservation into the ledger; answers its number.
+/// Writes a reservation into the ledger, and fills the call: makes the soonest-due resources
+/// of the batch that have no job into running jobs. Answers its number and those jobs.
+///
+/// They are jobs like any other, so that the unique index keeps to one live refresh of a
+/// resource, and a rescue finds them.
 pub(super) async fn write(
     tx: &mut Tx<'_>,
     request: &AdmitRequest<'_>,
     row: &Row<'_>,
-) -> Result<CallId, StoreError> {
-    let id = sqlx::query_scalar!(
+) -> Result<(CallId, Vec<ClaimedRefresh>), StoreError> {
+    let rows = sqlx::query!(
         r#"
         -- name: admit_reserve
-        insert into larder.api_calls (
-            provider, endpoint, batch_key, class, items, lease_token, worker, key_id,
-            reserved_at, reserved_credits, leased_until
+        with riders as materialized (
+            select r.resource_key, r.item, r.endpoint, r.fetched_at, l.max_attempts
+            from larder.resources r
+            join larder.lanes l on l.lane = r.provider
+            where r.provider = $1 and r.batch_key = $3 and r.tracked
+              and not exists (select from larder.jobs j
+                              where j.resource_key = r.resource_key and j.kind = 'refresh')
+            order by r.next_refresh_at
+            limit $11
+            for update of r skip locked
+        ),
+        jobs as (
+            insert into larder.jobs (
+                id, lane, kind, endpoint, resource_key, batch_key, item, class, priority, status,
+                satisfied_after, attempt, max_attempts, started_at, lease_token, leased_by, leased_until
+            )
+            select larder.uuid_v7(), $1, 'refresh', endpoint, resource_key, $3, item, 'planned', 20,
+                   'running', coalesce(fetched_at, '-infinity'), 1, max_attempts, clock_timestamp(),
+                   $6, $7, clock_timestamp() + make_interval(secs => $10)
+            from riders
+            order by resource_key
+            on conflict (resource_key) where kind = 'refresh' do nothing
+            returning id, resource_key, item, max_attempts
+        ),
+        call as (
+            insert into larder.api_calls (
+                provider, endpoint, batch_key, class, items, lease_token, worker, key_id,
+                reserved_at, reserved_credits, leased_until
+            )
+            values ($1, $2, $3, $4, $5::integer + (select count(*) from jobs), $6, $7, $8,
+                    greatest(clock_timestamp(), (
+                        select c.reserved_at from larder.api_calls c
+                        where c.provider = $1
+                        order by c.id desc
+                        limit 1
+                    )),
+                    $9, clock_timestamp() + make_interval(secs => $10))
+            returning id
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8,
-                greatest(clock_timestamp(), (
-                    select c.reserved_at from larder.api_calls c
-                    where c.provider = $1
-                    order by c.id desc
-                    limit 1
-                )),
-                $9, clock_timestamp() + make_interval(secs => $10))
-        returning id
+        select call.id as "call!", jobs.id as "id?", resource_key, item, max_attempts as "max_attempts?"
+        from call left join jobs on true
         "#,
         request.provider.as_str(),
         row.endpoint.as_str(),
@@ -198,68 +227,22 @@ pub(super) async fn write(
         request.key_id,
         i32::try_from(row.credits).unwrap_or(i32::MAX),
         seconds(request.lease),
-    )
-    .fetch_one(&mut **tx)
-    .await?;
-    Ok(CallId(id))
-}
-
-/// Makes the soonest-due resources of the batch that have no job into running jobs.
-///
-/// They are jobs like any other, so that the unique index keeps to one live refresh of a
-/// resource, and a rescue finds them.
-async fn ride_along(
-    tx: &mut Tx<'_>,
-    request: &AdmitRequest<'_>,
-    batch: &BatchKey,
-    token: Uuid,
-    room: usize,
-) -> Result<Vec<ClaimedRefresh>, StoreError> {
-    let rows = sqlx::query!(
-        r#"
-        -- name: admit_ride_along
-        with riders as materialized (
-            select r.resource_key, r.item, r.endpoint, r.fetched_at, l.max_attempts
-            from larder.resources r
-            join larder.lanes l on l.lane = r.provider
-            where r.provider = $1 and r.batch_key = $2 and r.tracked
-              and not exists (select from larder.jobs j
-                              where j.resource_key = r.resource_key and j.kind = 'refresh')
-            order by r.next_refresh_at
-            limit $6
-            for update of r skip locked
-        )
-        insert into larder.jobs (
-            id, lane, kind, endpoint, resource_key, batch_key, item, class, priority, status,
-            satisfied_after, attempt, max_attempts, started_at, lease_token, leased_by, leased_until
-        )
-        select larder.uuid_v7(), $1, 'refresh', endpoint, resource_key, $2, item, 'planned', 20,
-               'running', coalesce(fetched_at, '-infinity'), 1, max_attempts, clock_timestamp(),
-               $3, $4, clock_timestamp() + make_interval(secs => $5)
-        from riders
-        order by resource_key
-        on conflict (resource_key) where kind = 'refresh' do nothing
-        returning id, resource_key as "key!", item, max_attempts
-        "#,
-        request.provider.as_str(),
-        batch.as_str(),
-        token,
-        request.worker,
-        seconds(request.lease),
-        i64::try_from(room).unwrap_or(i64::MAX),
+        i64::try_from(row.room).unwrap_or(i64::MAX),
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ClaimedRefresh {
-            id: JobId(row.id),
-            resource_key: ResourceKey(row.key),
+    let call = rows.first().map(|row| CallId(row.call));
+    let call = call.ok_or(sqlx::Error::RowNotFound)?;
+    let riders = rows.into_iter().filter_map(|row| {
+        Some(ClaimedRefresh {
+            id: JobId(row.id?),
+            resource_key: ResourceKey(row.resource_key?),
             item: row.item,
             attempt: 1,
-            max_attempts: row.max_attempts,
+            max_attempts: row.max_attempts?,
         })
-        .collect())
+    });
+    Ok((call, riders.collect()))
 }
 
 /// Fails the due jobs of a batch that no call can ever answer; answers how many.

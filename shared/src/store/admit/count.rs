@@ -81,18 +81,30 @@ impl Endpoints {
     }
 }
 
-/// Takes the provider's lock.
+/// Takes the provider's lock: its lane's row, which all take who change what counts, and
+/// then its limits'.
 pub(super) async fn lock(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Found, StoreError> {
     let lane = sqlx::query!(
         r#"
-        -- name: admit_lock_lane
+        -- name: admit_lock
+        with l as materialized (
+            select * from larder.lanes
+            where lane = $1 and is_provider and removed_at is null
+            for no key update
+        ),
+        -- In the order of locks: the lane's name is known once the lane is locked.
+        limits as materialized (
+            select id from larder.limits
+            where provider = (select lane from l) and removed_at is null
+            order by id
+            for no key update
+        )
         select mode = 'enforce' as "enforce!", closed_until > clock_timestamp() as closed,
                coalesce(kept_until > clock_timestamp(), false) as "kept!",
                database_id, larder.database_id() as this_database,
-               database_changed_at is not null as "changed!"
-        from larder.lanes
-        where lane = $1 and is_provider and removed_at is null
-        for no key update
+               database_changed_at is not null as "changed!",
+               (select count(*) from limits) as limits
+        from l
         "#,
         provider.as_str(),
     )
@@ -108,7 +120,6 @@ pub(super) async fn lock(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Fou
             return Ok(Found::Replaced);
         }
     }
-    lock_limits(tx, provider).await?;
     Ok(Found::Open(LockedLane {
         enforce: lane.enforce,
         kept: lane.kept,

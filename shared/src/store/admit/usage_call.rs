@@ -72,10 +72,11 @@ impl Store {
             batch,
             class: "usage",
             items: 0,
+            room: 0,
             token,
             credits,
         };
-        let id = batch::write(&mut tx, request, &row).await?;
+        let (id, _) = batch::write(&mut tx, request, &row).await?;
         tx.commit().await?;
         Ok(Some(AdmittedCall {
             id,
