@@ -10,6 +10,7 @@ mod health;
 mod init;
 mod jobs;
 mod lane;
+mod plan;
 mod sandbox;
 mod signals;
 mod table;
@@ -42,6 +43,8 @@ pub(crate) enum Command {
     Budget(budget::Arguments),
     /// Open or close a lane by hand
     Lane(lane::Arguments),
+    /// Tell what the budget buys
+    Plan(plan::Arguments),
     /// Refresh a resource ahead of need
     Track(track::TrackArguments),
     /// Stop refreshing a resource ahead of need
@@ -68,6 +71,7 @@ impl Command {
             Self::Jobs(arguments) => jobs::run(arguments).await,
             Self::Budget(arguments) => budget::run(arguments).await,
             Self::Lane(arguments) => lane::run(arguments).await,
+            Self::Plan(arguments) => plan::run(arguments),
             Self::Track(arguments) => track::track(arguments).await,
             Self::Untrack(arguments) => track::untrack(arguments).await,
             Self::Bench(arguments) => bench::run(arguments).await,

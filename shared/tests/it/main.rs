@@ -11,6 +11,7 @@ mod budget_model;
 mod config;
 mod guides;
 mod layout;
+mod plan;
 mod provider_charge;
 mod provider_coingecko;
 mod provider_coinmarketcap;

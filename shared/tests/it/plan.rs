@@ -1,0 +1,4 @@
+//! The planner against exact solutions, and against what must hold for any.
+
+mod oracle;
+mod solver;
