@@ -47,6 +47,10 @@ create table larder.resources (
     failures integer not null default 0,
     created_at timestamptz not null default clock_timestamp(),
     last_read_at timestamptz,
+    -- How much it is read, as of last_read_at: reads, each of which has faded to 1/e after an
+    -- hour, and after 7 days. Divided by that time they are reads a second.
+    reads_hour double precision not null default 0 check (reads_hour >= 0),
+    reads_week double precision not null default 0 check (reads_week >= 0),
     constraint resources_tracked_have_a_pace check (
         not tracked or (every is not null and next_refresh_at is not null and schedule_id is null)
         or (every is null and schedule_id is not null)
@@ -73,6 +77,9 @@ create table larder.configuration (
 );
 insert into larder.configuration (digest) values ('');
 
+-- Numbers for changes of entries: drawn under the row's lock, so the later change has the higher.
+create sequence larder.entry_revisions;
+
 -- No foreign key to resources: an answer that was paid for is stored even if its resource
 -- was dropped in the meantime.
 create table larder.entries (
@@ -91,8 +98,19 @@ create table larder.entries (
     recorded_call bigint not null,
     requested_at timestamptz not null,
     fetched_at timestamptz not null,
-    fresh_until timestamptz not null
+    fresh_until timestamptz not null,
+    -- Of what the answer says, without what changes by itself.
+    content_hash bytea,
+    -- When it last began to say something else; the refreshes since then found it unchanged.
+    changed_at timestamptz not null default clock_timestamp(),
+    -- Of two copies of this row the one with the higher number is the newer.
+    revision bigint not null default nextval('larder.entry_revisions'),
+    -- The transaction that wrote the row, for processes that keep copies.
+    written_in xid8 not null default pg_current_xact_id()
 ) with (fillfactor = 70);
+
+-- What was written since somebody looked.
+create index entries_written_idx on larder.entries (written_in);
 
 -- What a provider said that it does not know: readers are told at once, and it is not paid for
 -- again, until then.

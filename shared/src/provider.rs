@@ -40,6 +40,7 @@ mod charge;
 mod classify;
 mod compile;
 mod cost;
+mod digest;
 mod endpoint;
 mod envelope;
 mod figure;

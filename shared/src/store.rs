@@ -23,8 +23,10 @@ pub mod bench;
 mod budget;
 mod cache;
 mod calls;
+mod changes;
 mod claim;
 mod closed;
+mod demand;
 mod durable;
 mod enqueue;
 mod error;
@@ -59,6 +61,7 @@ pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh, U
 pub use budget::{LaneState, LimitState, RemoteState};
 pub use cache::CachedEntry;
 pub use calls::LedgerRow;
+pub use changes::{Changes, Position};
 pub use claim::{Claim, ClaimedJob, Claimer};
 pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};
@@ -74,6 +77,7 @@ pub use prune::Retention;
 pub use queue_state::QueueState;
 pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,
+    StoredEntry,
 };
 pub use reports::{LimitReport, TakenReport};
 pub use resources::{ResourceFilter, ResourceRow};

@@ -162,6 +162,7 @@ fn entry(job: &ClaimedRefresh, answer: &shared::provider::Answer) -> Option<NewE
             None => None,
         },
         provider_time: answer.provider_time,
+        content_hash: answer.content_hash.clone(),
     })
 }
 

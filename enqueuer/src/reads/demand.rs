@@ -61,8 +61,8 @@ pub(crate) async fn keep(app: &App) {
         if noted.read.is_empty() {
             continue;
         }
-        let keys: Vec<ResourceKey> = noted.read.into_iter().collect();
-        if let Err(error) = app.store.touch(&keys).await {
+        let keys: Vec<(ResourceKey, f64)> = noted.read.into_iter().map(|key| (key, 1.0)).collect();
+        if let Err(error) = app.store.note_reads(&keys).await {
             tracing::debug!(cause = error.chain(), "reads are not noted");
         }
         if noted.is_new {

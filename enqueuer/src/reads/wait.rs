@@ -82,11 +82,11 @@ pub(super) async fn fetch(
     let absent = app.store.absent(&keys).await?;
     let missing: Vec<ResourceSpec> = missing
         .iter()
-        .filter(|spec| !absent.contains(&spec.key))
+        .filter(|spec| !absent.contains_key(&spec.key))
         .cloned()
         .collect();
     let known: Vec<(ResourceKey, String)> = absent
-        .into_iter()
+        .into_keys()
         .map(|key| (key, "not_found".to_owned()))
         .collect();
     if missing.is_empty() {
@@ -96,7 +96,7 @@ pub(super) async fn fetch(
             end: End::Complete,
         });
     }
-    if let Some(closed) = app.store.closed(lane).await? {
+    if let Some(closed) = app.store.closed().await?.remove(lane.as_str()) {
         return Ok(Waited {
             entries: Vec::new(),
             failed: known,
@@ -173,7 +173,7 @@ async fn look(
     let end = if settled {
         End::Complete
     } else {
-        match app.store.closed(lane).await? {
+        match app.store.closed().await?.remove(lane.as_str()) {
             Some(closed) => End::Closed(closed),
             None => End::TimedOut,
         }

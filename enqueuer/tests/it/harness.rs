@@ -231,6 +231,7 @@ impl Server {
                     }),
                     envelope: Some(raw(envelope.to_owned())),
                     provider_time: None,
+                    content_hash: None,
                 })
                 .collect(),
             fresh_for: Duration::from_secs(60),

@@ -67,6 +67,12 @@ pub struct ProviderConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub envelope: Option<EnvelopeConfig>,
 
+    /// Names of members, at any depth of the data, that change although the data did
+    /// not, such as `last_updated`: an answer that differs in these alone counts as
+    /// unchanged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volatile: Vec<String>,
+
     /// JSON pointer to the provider's own words about an error, such as
     /// `/status/error_message`.
     #[serde(skip_serializing_if = "Option::is_none")]

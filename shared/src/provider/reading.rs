@@ -67,4 +67,7 @@ pub struct Answer {
     /// When the provider says that the data is from. Never more than a day later
     /// than the reply's own timestamp, but a provider's clock may be wrong by more.
     pub provider_time: Option<DateTime<Utc>>,
+    /// Digest of the body without the members that the configuration calls volatile: the
+    /// same for two answers that say the same.
+    pub content_hash: Option<Vec<u8>>,
 }

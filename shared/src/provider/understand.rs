@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::charge::Charge;
 use super::classify::{Body, Verdict};
+use super::digest::digest;
 use super::envelope::Envelope;
 use super::pointer::Pointer;
 use super::question::Question;
@@ -144,6 +145,7 @@ impl Provider {
             body: text.to_owned(),
             envelope: envelope.clone(),
             provider_time: own_time(text, question.endpoint.updated.as_ref(), reply_time),
+            content_hash: digest(text, &self.config.volatile),
         };
         if !question.endpoint.is_batched() {
             return whole(data, answer);

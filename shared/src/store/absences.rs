@@ -1,6 +1,6 @@
 //! What a provider said that it does not know.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::postgres::PgTransaction;
@@ -9,24 +9,32 @@ use super::{Store, StoreError, seconds};
 use crate::model::ResourceKey;
 
 impl Store {
-    /// Those of `keys` that their provider does not know, as it said not long ago.
+    /// Those of `keys` that their provider does not know, as it said not long ago, and for
+    /// how many seconds yet that is believed.
     ///
     /// # Errors
     ///
     /// Whatever the database reports.
-    pub async fn absent(&self, keys: &[ResourceKey]) -> Result<HashSet<ResourceKey>, StoreError> {
+    pub async fn absent(
+        &self,
+        keys: &[ResourceKey],
+    ) -> Result<HashMap<ResourceKey, f64>, StoreError> {
         let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        let rows = sqlx::query_scalar!(
+        let rows = sqlx::query!(
             r#"
             -- name: absent
-            select resource_key from larder.absences
+            select resource_key, extract(epoch from until - clock_timestamp())::float8 as "secs!"
+            from larder.absences
             where resource_key = any($1) and until > clock_timestamp()
             "#,
             &keys,
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows.into_iter().map(ResourceKey).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| (ResourceKey(row.resource_key), row.secs))
+            .collect())
     }
 }
 

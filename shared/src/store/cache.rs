@@ -26,6 +26,8 @@ pub struct CachedEntry {
     pub tracked: bool,
     /// Past this age, in seconds, a reader waits for a refresh, if its resource says so.
     pub max_age_secs: Option<f64>,
+    /// Higher than that of every earlier state of the entry.
+    pub revision: i64,
 }
 
 impl Store {
@@ -44,7 +46,7 @@ impl Store {
                    extract(epoch from t.now - e.fetched_at)::float8 as "age_secs!",
                    extract(epoch from e.fresh_until - t.now)::float8 as "ttl_secs!",
                    coalesce(r.tracked, false) as "tracked!",
-                   extract(epoch from r.max_age)::float8 as max_age_secs
+                   extract(epoch from r.max_age)::float8 as max_age_secs, e.revision
             from larder.entries e
             left join larder.resources r using (resource_key)
             cross join (select clock_timestamp() as now) t
@@ -65,6 +67,7 @@ impl Store {
                 ttl_secs: row.ttl_secs,
                 tracked: row.tracked,
                 max_age_secs: row.max_age_secs,
+                revision: row.revision,
             })
             .collect())
     }

@@ -1,7 +1,8 @@
 //! How long a lane stays closed, for readers that would wait in vain.
 
+use std::collections::HashMap;
+
 use super::{Store, StoreError};
-use crate::model::LaneName;
 
 /// A lane that takes no calls at present.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,27 +15,34 @@ pub struct Closed {
 }
 
 impl Store {
-    /// Why and for how long a lane is closed; `None` if it is open.
+    /// The lanes that are closed at present, by name.
     ///
     /// # Errors
     ///
     /// Whatever the database reports.
-    pub async fn closed(&self, lane: &LaneName) -> Result<Option<Closed>, StoreError> {
-        let closed = sqlx::query_as!(
-            Closed,
+    pub async fn closed(&self) -> Result<HashMap<String, Closed>, StoreError> {
+        let rows = sqlx::query!(
             r#"
             -- name: closed
-            select coalesce(closed_reason, 'closed') as "reason!",
+            select lane, coalesce(closed_reason, 'closed') as "reason!",
                    case when isfinite(closed_until)
                         then extract(epoch from closed_until - clock_timestamp())::float8
                    end as secs
             from larder.lanes
-            where lane = $1 and closed_until > clock_timestamp()
+            where removed_at is null and closed_until > clock_timestamp()
             "#,
-            lane.as_str(),
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok(closed)
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let closed = Closed {
+                    reason: row.reason,
+                    secs: row.secs,
+                };
+                (row.lane, closed)
+            })
+            .collect())
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::{Store, StoreError, seconds};
-use crate::model::ResourceKey;
 
 /// For how long each kind of history is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,31 +152,5 @@ impl Store {
         .await?;
         tx.commit().await?;
         Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
-    }
-
-    /// Notes that resources were read just now.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the database reports.
-    pub async fn touch(&self, keys: &[ResourceKey]) -> Result<(), StoreError> {
-        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        sqlx::query!(
-            r#"
-            -- name: touch
-            with read as materialized (
-                select resource_key from larder.resources
-                where resource_key = any($1)
-                order by resource_key
-                for update skip locked
-            )
-            update larder.resources set last_read_at = clock_timestamp()
-            where resource_key in (select resource_key from read)
-            "#,
-            &keys,
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
     }
 }

@@ -77,6 +77,19 @@ pub struct NewEntry {
     pub envelope: Option<Box<RawValue>>,
     /// From when the provider says that it is.
     pub provider_time: Option<DateTime<Utc>>,
+    /// Digest of what it says, without what changes by itself
+    /// ([`Answer::content_hash`](crate::provider::Answer::content_hash)); without one it
+    /// counts as changed.
+    pub content_hash: Option<Vec<u8>>,
+}
+
+/// An entry that was renewed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// Whose answer it is.
+    pub resource_key: ResourceKey,
+    /// Whether it says something else than the one before; true of the first.
+    pub changed: bool,
 }
 
 /// What a call means for one job.
@@ -152,8 +165,8 @@ pub struct Recorded {
     pub settled: bool,
     /// Credits charged beyond the reservation.
     pub drift: u32,
-    /// Entries that changed or were renewed.
-    pub stored: Vec<ResourceKey>,
+    /// Entries that were renewed.
+    pub stored: Vec<StoredEntry>,
     /// Jobs that ended as completed.
     pub completed: usize,
     /// Jobs that ended as failed.

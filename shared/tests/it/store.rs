@@ -4,6 +4,7 @@ mod admit;
 mod alerts;
 mod breaker;
 mod calendar;
+mod copies;
 mod discovered;
 mod enqueue;
 mod follow;
@@ -275,6 +276,7 @@ pub(crate) fn answered(call: &AdmittedCall, credits: u32, body: &str) -> CallRec
                 body: serde_json::value::RawValue::from_string(body.to_owned()).unwrap(),
                 envelope: None,
                 provider_time: None,
+                content_hash: None,
             })
             .collect(),
         fresh_for: Duration::from_secs(60),

@@ -185,6 +185,7 @@ fn answered(call: AdmittedCall) -> Result<CallRecord, Failure> {
                 body: body.clone(),
                 envelope: None,
                 provider_time: None,
+                content_hash: None,
             })
             .collect(),
         jobs: jobs

@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgTransaction;
 
-use super::{CallRecord, NewEntry};
+use super::{CallRecord, NewEntry, StoredEntry};
 use crate::model::ResourceKey;
 use crate::store::{StoreError, seconds};
 
-/// Stores the call's answers in key order; answers the keys that were stored.
+/// Stores the call's answers in key order; answers which were stored, and whether they
+/// say something else than the ones before.
 ///
 /// Newer is what carries a later time of the provider's own, where both carry one; else
 /// what was asked for by a call that was admitted after the other one was recorded, which
@@ -15,7 +16,7 @@ use crate::store::{StoreError, seconds};
 pub(super) async fn store(
     tx: &mut PgTransaction<'_>,
     record: &CallRecord,
-) -> Result<Vec<ResourceKey>, StoreError> {
+) -> Result<Vec<StoredEntry>, StoreError> {
     if record.entries.is_empty() {
         return Ok(Vec::new());
     }
@@ -40,21 +41,26 @@ pub(super) async fn store(
         .collect();
     let times: Vec<Option<DateTime<Utc>>> =
         entries.iter().map(|entry| entry.provider_time).collect();
-    let stored = sqlx::query_scalar!(
+    let hashes: Vec<Option<Vec<u8>>> = entries
+        .iter()
+        .map(|entry| entry.content_hash.clone())
+        .collect();
+    let stored = sqlx::query!(
         r#"
         -- name: store_entries
         insert into larder.entries as e (
             resource_key, provider, endpoint, body, envelope, provider_time, call_id, recorded_call,
-            requested_at, fetched_at, fresh_until
+            requested_at, fetched_at, fresh_until, content_hash, changed_at
         )
         select n.key, $5, $6, n.body::json, n.envelope::json,
                -- A time that lies ahead of the database's is no time to compare with.
                case when n.provider_time <= t.now + l.reset_grace then n.provider_time end,
                $7, (select last_value from larder.api_calls_id_seq), c.reserved_at, t.now,
                coalesce(t.now + r.fresh_for, r.next_refresh_at, s.next_tick_at,
-                        t.now + make_interval(secs => $8))
-        from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[])
-            with ordinality as n(key, body, envelope, provider_time, nth)
+                        t.now + make_interval(secs => $8)),
+               n.content_hash, t.now
+        from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $9::bytea[])
+            with ordinality as n(key, body, envelope, provider_time, content_hash, nth)
         cross join (select clock_timestamp() as now) t
         join larder.lanes l on l.lane = $5
         join larder.api_calls c on c.id = $7
@@ -71,13 +77,19 @@ pub(super) async fn store(
             recorded_call = excluded.recorded_call,
             requested_at = excluded.requested_at,
             fetched_at = excluded.fetched_at,
-            fresh_until = excluded.fresh_until
+            fresh_until = excluded.fresh_until,
+            content_hash = excluded.content_hash,
+            -- Without a digest nobody knows: it counts as changed.
+            changed_at = case when e.content_hash = excluded.content_hash
+                              then e.changed_at else excluded.changed_at end,
+            revision = nextval('larder.entry_revisions'),
+            written_in = pg_current_xact_id()
         where case
             when excluded.provider_time is not null and e.provider_time is not null
                 then excluded.provider_time >= e.provider_time
             else excluded.call_id > e.recorded_call
         end
-        returning resource_key
+        returning resource_key, changed_at = fetched_at as "changed!"
         "#,
         &keys,
         &bodies,
@@ -87,8 +99,15 @@ pub(super) async fn store(
         record.endpoint.as_str(),
         record.call.0,
         seconds(record.fresh_for),
+        &hashes as &[Option<Vec<u8>>],
     )
     .fetch_all(&mut **tx)
     .await?;
-    Ok(stored.into_iter().map(ResourceKey).collect())
+    Ok(stored
+        .into_iter()
+        .map(|row| StoredEntry {
+            resource_key: ResourceKey(row.resource_key),
+            changed: row.changed,
+        })
+        .collect())
 }

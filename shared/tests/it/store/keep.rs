@@ -140,7 +140,7 @@ async fn what_does_not_exist_is_remembered_until_it_does(pool: sqlx::PgPool) -> 
         store
             .absent(&[quote(1).key, quote(2).key])
             .await?
-            .contains(&quote(1).key)
+            .contains_key(&quote(1).key)
     );
 
     enqueue_one(&store, refresh(quote(1))).await;
@@ -165,7 +165,7 @@ async fn untracked_resources_are_dropped_least_recently_read_first(
     store.record(&answered(&call, 1, "1")).await?;
     enqueue_one(&store, refresh(quote(3))).await;
     for id in [2, 1] {
-        store.touch(&[quote(id).key]).await?;
+        store.note_reads(&[(quote(id).key, 1.0)]).await?;
     }
 
     assert_eq!(store.drop_untracked("coins", 2).await?, 2);

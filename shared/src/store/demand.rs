@@ -1,0 +1,61 @@
+//! How much each resource is read.
+//!
+//! Two counters that fade, so that a planner sees what readers want now and what they
+//! usually want, without a row for each read. They are true as of `last_read_at`: who reads
+//! them fades them to the present.
+
+use super::{Store, StoreError};
+use crate::model::ResourceKey;
+
+/// Time after which a read has faded to 1/e in `reads_hour`, in seconds.
+const HOUR: f64 = 3_600.0;
+
+/// Time after which a read has faded to 1/e in `reads_week`, in seconds.
+const WEEK: f64 = 7.0 * 86_400.0;
+
+impl Store {
+    /// Notes that resources were read just now, each so many times.
+    ///
+    /// What another transaction holds at the moment is left out: a read that is not counted
+    /// costs less than a wait.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn note_reads(&self, reads: &[(ResourceKey, f64)]) -> Result<(), StoreError> {
+        let keys: Vec<String> = reads.iter().map(|(key, _)| key.to_string()).collect();
+        let counts: Vec<f64> = reads.iter().map(|(_, count)| *count).collect();
+        sqlx::query!(
+            r#"
+            -- name: note_reads
+            with free as materialized (
+                select resource_key from larder.resources
+                where resource_key = any($1)
+                order by resource_key
+                for update skip locked
+            ),
+            noted as (
+                select f.resource_key, n.count, t.now
+                from free f
+                join unnest($1::text[], $2::float8[]) as n(key, count) on n.key = f.resource_key
+                cross join (select clock_timestamp() as now) t
+            )
+            update larder.resources r
+            set reads_hour = n.count + r.reads_hour * coalesce(
+                    exp(-greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / $3::float8), 0),
+                reads_week = n.count + r.reads_week * coalesce(
+                    exp(-greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / $4::float8), 0),
+                last_read_at = n.now
+            from noted n
+            where r.resource_key = n.resource_key
+            "#,
+            &keys,
+            &counts,
+            HOUR,
+            WEEK,
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+}

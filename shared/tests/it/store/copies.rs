@@ -1,0 +1,104 @@
+//! What processes that keep copies learn from a look, and what readers leave behind.
+
+use super::*;
+
+/// Refreshes an item, and answers whether that changed what its entry says.
+async fn renew(store: &Store, id: usize, digest: Option<&[u8]>) -> bool {
+    enqueue_one(store, refresh(quote(id))).await;
+    let call = admit_one(store).await;
+    let mut record = answered(&call, 1, "{}");
+    record.entries[0].content_hash = digest.map(<[u8]>::to_vec);
+    store.record(&record).await.unwrap().stored[0].changed
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_refresh_knows_whether_the_answer_changed(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let mut changed = Vec::new();
+    for digest in [
+        Some(&b"a"[..]),
+        Some(b"a"),
+        Some(b"b"),
+        None,
+        None,
+        Some(b"b"),
+    ] {
+        changed.push(renew(&store, 1, digest).await);
+    }
+    assert_eq!(changed, [true, false, true, true, true, true]);
+    let since = number(
+        &store,
+        "select count(*) from larder.entries where changed_at = fetched_at",
+    );
+    assert_eq!(since.await, 1);
+    renew(&store, 1, Some(b"b")).await;
+    let unchanged = number(
+        &store,
+        "select count(*) from larder.entries where changed_at < fetched_at",
+    );
+    assert_eq!(unchanged.await, 1);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_look_misses_no_change_that_commits_after_a_later_one(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    for id in [1, 2] {
+        renew(&store, id, None).await;
+    }
+    let first = store.changes(None).await?;
+    assert!(
+        first.written.is_empty(),
+        "the first look is only a position"
+    );
+    let touch = "update larder.entries set written_in = pg_current_xact_id(),
+                        revision = nextval('larder.entry_revisions') where resource_key = $1";
+    let mut slow = store.pool().begin().await?;
+    sqlx::query(touch)
+        .bind(quote(1).key.as_str())
+        .execute(&mut *slow)
+        .await?;
+    sqlx::query(touch)
+        .bind(quote(2).key.as_str())
+        .execute(store.pool())
+        .await?;
+
+    let second = store.changes(Some(&first.next)).await?;
+    slow.commit().await?;
+    let third = store.changes(Some(&second.next)).await?;
+
+    let keys = |changes: &shared::store::Changes| -> Vec<String> {
+        changes
+            .written
+            .iter()
+            .map(|(key, _)| key.to_string())
+            .collect()
+    };
+    assert_eq!(keys(&second), [quote(2).key.to_string()]);
+    assert!(keys(&third).contains(&quote(1).key.to_string()));
+    let revision = store.entries(&[quote(1).key]).await?[0].revision;
+    let told = third.written.iter().find(|(key, _)| *key == quote(1).key);
+    assert_eq!(told.map(|(_, revision)| *revision), Some(revision));
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn reads_fade_with_time(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    enqueue_one(&store, refresh(quote(1))).await;
+    let noted = |count| vec![(quote(1).key, count), (quote(2).key, 1.0)];
+    store.note_reads(&noted(100.0)).await?;
+    sqlx::query("update larder.resources set last_read_at = last_read_at - interval '1 h'")
+        .execute(store.pool())
+        .await?;
+
+    store.note_reads(&noted(1.0)).await?;
+
+    let (hour, week): (f64, f64) =
+        sqlx::query_as("select reads_hour, reads_week from larder.resources")
+            .fetch_one(store.pool())
+            .await?;
+    assert!((hour - 37.8).abs() < 0.1, "{hour}: 100 / e + 1");
+    assert!((week - 100.4).abs() < 0.1, "{week}: 100 / e^(1/168) + 1");
+    Ok(())
+}
