@@ -12,6 +12,7 @@ use shared::metrics;
 use shared::retry::RetryPolicy;
 use shared::store::{Look, Store, Wake};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::upkeep::Upkeep;
@@ -33,35 +34,53 @@ pub(crate) struct Dispatcher {
 /// Shortest sleep between two looks that nobody asked for.
 const SHORTEST: Duration = Duration::from_millis(5);
 
+/// How many times as long as a look the dispatcher rests after it, whoever asks: looking
+/// takes at most a twentieth of a connection's time, also where a long transaction makes each
+/// look read what has long been dead.
+const REST: u32 = 20;
+
 impl Dispatcher {
     /// Dispatches until stopped.
     pub(crate) async fn run(self) {
-        let mut wait = Duration::ZERO;
+        let mut next = Instant::now();
+        let mut rested = next;
         let mut failures = 0;
         loop {
             tokio::select! {
-                () = self.wake.jobs() => self.wake_local(),
-                () = self.wake.calls() => {}
-                () = tokio::time::sleep(wait) => {}
+                () = self.wake.jobs() => {
+                    self.wake_local();
+                    next = next.min(rested);
+                    continue;
+                }
+                () = self.wake.calls() => {
+                    next = next.min(rested);
+                    continue;
+                }
+                () = tokio::time::sleep_until(next) => {}
                 () = self.stop.cancelled() => return,
             }
             metrics::listener(self.wake.is_listening());
-            match self.store.look(&self.kinds).await {
+            let began = Instant::now();
+            let wait = match self.store.look(&self.kinds).await {
                 Ok(look) => {
                     if failures > 0 {
                         tracing::info!("the database is back");
                     }
                     failures = 0;
-                    wait = self.dispatch(&look);
+                    self.dispatch(&look)
                 }
                 Err(error) => {
                     failures += 1;
                     if failures == 1 {
                         tracing::warn!(error = %error.chain(), "cannot look for jobs; trying again");
                     }
-                    wait = RetryPolicy::DATABASE.after(failures);
+                    RetryPolicy::DATABASE.after(failures)
                 }
-            }
+            };
+            let ended = Instant::now();
+            let rest = (ended - began).saturating_mul(REST).min(self.poll_interval);
+            rested = ended + rest;
+            next = ended + wait.max(rest);
         }
     }
 

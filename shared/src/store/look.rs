@@ -49,12 +49,7 @@ impl Store {
                                   and leased_until < (select clock_timestamp())) as "expired!",
                    first.run_at is not null as "waiting!"
             from larder.lanes l
-            left join lateral (
-                select run_at from larder.jobs
-                where lane = l.lane and status = 'pending' and (kind = 'refresh' or kind = any($1))
-                order by run_at
-                limit 1
-            ) first on true
+            cross join lateral (select larder.first_due(l.lane, $1) as run_at) first
             -- What is left is kept for readers: the plan's jobs wait, theirs do not.
             left join lateral (
                 select l.kept_until as until where l.kept_until > (select clock_timestamp())

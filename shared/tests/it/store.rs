@@ -14,6 +14,7 @@ mod holes;
 mod keep;
 mod local;
 mod many;
+mod plans;
 mod pool;
 mod races;
 mod record;
