@@ -112,6 +112,21 @@ create table larder.entries (
 -- What was written since somebody looked.
 create index entries_written_idx on larder.entries (written_in);
 
+-- Whoever changes an entry by hand is seen by those who keep copies, too.
+create function larder.note_entry_change() returns trigger
+language plpgsql
+as $$
+begin
+    new.revision := nextval('larder.entry_revisions');
+    new.written_in := pg_current_xact_id();
+    perform pg_notify('larder_cache_changed', '');
+    return new;
+end
+$$;
+create trigger entries_changed_by_hand before update on larder.entries
+for each row when (new.revision = old.revision)
+execute function larder.note_entry_change();
+
 -- What a provider said that it does not know: readers are told at once, and it is not paid for
 -- again, until then.
 create table larder.absences (

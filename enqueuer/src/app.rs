@@ -20,7 +20,7 @@ use crate::door::Door;
 use crate::lists::Lists;
 use crate::phase::CurrentPhase;
 use crate::problem::{Cause, Kind, Problem};
-use crate::reads::{Demand, Renewals};
+use crate::reads::{Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
 use crate::{http, metrics_page, reads};
 
 /// What every handler shares. Cheap to clone.
@@ -41,6 +41,11 @@ pub(crate) struct Shared {
     pub(crate) readers: Option<Door>,
     /// Whether only this machine can connect.
     pub(crate) is_loopback: bool,
+    pub(crate) copies: Copies,
+    pub(crate) flights: Flights,
+    pub(crate) keeper: Keeper,
+    pub(crate) manners: Manners,
+    pub(crate) misses: Misses,
     pub(crate) renewals: Renewals,
     pub(crate) demand: Demand,
     pub(crate) lists: Lists,

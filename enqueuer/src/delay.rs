@@ -4,9 +4,11 @@
 //! that nobody can lock an operator out by guessing from the same address.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::address::network;
 
 /// Wait after the first wrong secret.
 const FIRST: Duration = Duration::from_millis(100);
@@ -48,17 +50,6 @@ impl Delays {
         *count = count.saturating_add(1);
         *last = now;
         wait
-    }
-}
-
-/// What counts as one address: of IPv6 a /64, which is what one customer gets.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => {
-            let high = u128::from(address) >> 64 << 64;
-            IpAddr::V6(Ipv6Addr::from(high))
-        }
     }
 }
 

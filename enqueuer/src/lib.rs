@@ -22,7 +22,9 @@
 mod address;
 mod app;
 mod clock;
+mod connections;
 mod delay;
+mod descriptors;
 mod door;
 mod error;
 mod http;

@@ -144,7 +144,13 @@ impl IntoResponse for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for Problem {
+    fn from(error: &StoreError) -> Self {
+        match error {
             StoreError::NoJob(_) => Self::new(Kind::NoSuchJob, error.to_string()),
             StoreError::WrongStatus { .. } => Self::new(Kind::WrongStatus, error.to_string()),
             StoreError::ReadOnly => Self::new(Kind::DatabaseAway, error.to_string())

@@ -1,8 +1,9 @@
 //! Answers readers from the cache, in the provider's own words.
 //!
-//! A read asks the database for the entries of its resources and puts them together. It
-//! never calls a provider. What is missing becomes a job at a reader's priority, and the
-//! reader waits for it; what is old is answered as it is.
+//! A read puts the entries of its resources together: from memory ([`copies`]), and from the
+//! database what is not there. It never calls a provider. What is missing becomes a job at a
+//! reader's priority, and the reader waits for it; what is old is answered as it is. An
+//! answer that was put together before is given at once ([`fast`]).
 //!
 //! | entry                                  | answer                                      |
 //! |----------------------------------------|---------------------------------------------|
@@ -21,13 +22,24 @@
 //! What a question means, and how answers are put together: `shared::provider`.
 
 mod access;
+mod answer;
+mod coding;
+mod compose;
+mod copies;
 mod demand;
+mod directives;
+mod entries;
+mod fast;
+mod fetch;
+mod flights;
 mod headers;
+mod held;
+mod keeper;
 mod key_info;
+mod misses;
 mod proxy;
 mod renew;
 mod verdict;
-mod wait;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -37,8 +49,23 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app::App;
 
-pub(crate) use demand::{Demand, keep};
+pub(crate) use compose::Manners;
+pub(crate) use copies::Copies;
+pub(crate) use demand::Demand;
+pub(crate) use fast::answer as fast_answer;
+pub(crate) use flights::Flights;
+pub(crate) use keeper::{Keeper, Wishes};
+pub(crate) use misses::Misses;
 pub(crate) use renew::Renewals;
+
+/// Keeps what readers need up to date, until the server stops.
+pub(crate) async fn keep(app: &App, wishes: Wishes) {
+    tokio::join!(
+        keeper::run(app, wishes),
+        flights::run(app),
+        demand::keep(app)
+    );
+}
 
 /// The routes of readers, for the pages of the configured origins too.
 pub(crate) fn routes(config: &Config) -> Router<App> {
@@ -70,12 +97,18 @@ fn cors(config: &Config) -> Option<CorsLayer> {
         .values()
         .filter_map(|section| section.provider.auth.header.as_deref())
         .filter_map(|name| name.parse::<HeaderName>().ok());
-    let sent: Vec<HeaderName> = [header::AUTHORIZATION, HeaderName::from_static("prefer")]
-        .into_iter()
-        .chain(keys)
-        .collect();
+    let sent: Vec<HeaderName> = [
+        header::AUTHORIZATION,
+        header::CACHE_CONTROL,
+        header::IF_NONE_MATCH,
+        HeaderName::from_static("prefer"),
+    ]
+    .into_iter()
+    .chain(keys)
+    .collect();
     let shown = [
         header::AGE,
+        header::ETAG,
         header::RETRY_AFTER,
         HeaderName::from_static("cache-status"),
     ];
@@ -84,6 +117,8 @@ fn cors(config: &Config) -> Option<CorsLayer> {
             .allow_origin(allowed)
             .allow_methods([Method::GET, Method::HEAD])
             .allow_headers(sent)
-            .expose_headers(shown),
+            .expose_headers(shown)
+            // The answers say it themselves, also to those who name no origin.
+            .vary([]),
     )
 }

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use secrecy::{ExposeSecret, SecretString};
 use shared::catalog::Catalog;
 use shared::config::Secrets;
@@ -19,8 +18,8 @@ use crate::door::Door;
 use crate::error::EnqueuerError;
 use crate::lists::Lists;
 use crate::phase::CurrentPhase;
-use crate::reads::{self, Demand, Renewals};
-use crate::{prepare, tick};
+use crate::reads::{self, Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
+use crate::{connections, descriptors, prepare, tick};
 
 /// How long requests in flight may take to end after the stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -63,6 +62,7 @@ impl Enqueuer {
             .clone()
             .ok_or(EnqueuerError::NoDatabase)?;
         let config = &settings.catalog.config().enqueuer;
+        descriptors::raise();
         let (listener, address) = listen(config.listen, "LARDER__ENQUEUER__LISTEN").await?;
         let metrics = match config.metrics_listen {
             Some(wanted) => Some(listen(wanted, "LARDER__ENQUEUER__METRICS_LISTEN").await?.0),
@@ -103,26 +103,40 @@ impl Enqueuer {
 
     async fn serve(self, stop: &CancellationToken) -> Result<(), EnqueuerError> {
         let url = self.database_url.expose_secret();
-        let app = self.app(stop)?;
+        let (keeper, wishes) = Keeper::new();
+        let app = self.app(keeper, stop)?;
         let listen_url = self.settings.secrets.database_listen_url.as_ref();
         let listen_url = listen_url.map_or(url, |url| url.expose_secret());
         Listener::start(listen_url, &app.wake, stop).map_err(EnqueuerError::Database)?;
 
         let mut servers = JoinSet::new();
-        servers.spawn(serve(self.listener, app::router(app.clone()), stop.clone()));
+        let most = descriptors::connections();
+        let routes = app::router(app.clone());
+        servers.spawn(connections::serve(
+            self.listener,
+            routes,
+            Some(app.clone()),
+            most,
+            stop.clone(),
+        ));
         if let Some(metrics) = self.metrics {
             let routes = app::metrics_router(app.clone());
-            servers.spawn(serve(metrics, routes, stop.clone()));
+            servers.spawn(connections::serve(
+                metrics,
+                routes,
+                None,
+                most,
+                stop.clone(),
+            ));
         }
         let upkeep = async {
             prepare::prepare(&app, url, &self.settings.secrets).await?;
-            tokio::join!(
-                tick::every_so_often(&app),
-                reads::keep(&app),
-                app.recorder.keep(stop)
-            );
+            tokio::join!(tick::every_so_often(&app), app.recorder.keep(stop));
             Ok(())
         };
+        let reading = app.clone();
+        // Beside the preparing: what is there is read while the schema waits.
+        tokio::spawn(async move { reads::keep(&reading, wishes).await });
         tokio::select! {
             done = upkeep => done.map_err(EnqueuerError::Database)?,
             ended = servers.join_next() => finished(ended)?,
@@ -130,7 +144,7 @@ impl Enqueuer {
         drain(servers).await
     }
 
-    fn app(&self, stop: &CancellationToken) -> Result<App, EnqueuerError> {
+    fn app(&self, keeper: Keeper, stop: &CancellationToken) -> Result<App, EnqueuerError> {
         let Settings {
             catalog,
             secrets,
@@ -141,7 +155,13 @@ impl Enqueuer {
         let url = self.database_url.expose_secret();
         let store = Store::connect_lazy_within(url, connections, patience)
             .map_err(EnqueuerError::Database)?;
+        let config = catalog.config();
         Ok(App::new(Shared {
+            copies: Copies::new(config.enqueuer.memory_bytes),
+            flights: Flights::default(),
+            keeper,
+            manners: Manners::new(catalog.providers(), config, secrets.read_api.is_some()),
+            misses: Misses::new(config.enqueuer.misses_per_minute),
             catalog: Arc::clone(catalog),
             notifier: Notifier::start(&store, stop),
             store,
@@ -171,17 +191,6 @@ async fn listen(
     let listener = TcpListener::bind(address).await.map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     Ok((listener, address))
-}
-
-async fn serve(
-    listener: TcpListener,
-    routes: Router,
-    stop: CancellationToken,
-) -> Result<(), std::io::Error> {
-    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
 }
 
 type Ended = Option<Result<Result<(), std::io::Error>, tokio::task::JoinError>>;

@@ -12,6 +12,7 @@
     reason = "this is the file in which metrics are declared"
 )]
 
+mod cache_reads;
 mod recorder;
 
 use std::time::Duration;
@@ -20,6 +21,7 @@ use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 
+pub use cache_reads::CacheReads;
 pub use recorder::Recorder;
 
 /// Which of the three kinds of Prometheus a metric is.
@@ -194,14 +196,6 @@ pub fn rescued(jobs: usize) {
 /// Results that were discarded because the lease had been lost.
 pub fn leases_lost(jobs: usize) {
     counter!(LEASES_LOST.name).increment(u64::try_from(jobs).unwrap_or(0));
-}
-
-/// How a read of one resource was answered: `fresh`, `stale` or `miss`.
-pub fn cache_read(provider: &str, result: &'static str, age_secs: Option<f64>) {
-    counter!(CACHE_READS.name, "provider" => provider.to_owned(), "result" => result).increment(1);
-    if let Some(age) = age_secs {
-        histogram!(CACHE_AGE.name, "provider" => provider.to_owned()).record(age);
-    }
 }
 
 /// Whether notifications arrive.

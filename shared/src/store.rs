@@ -59,9 +59,9 @@ use sqlx::{Connection as _, PgPool};
 
 pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh, UsageRequest};
 pub use budget::{LaneState, LimitState, RemoteState};
-pub use cache::CachedEntry;
+pub use cache::{CachedEntry, EndedRefresh};
 pub use calls::LedgerRow;
-pub use changes::{Changes, Position};
+pub use changes::{Changes, EntryMark, Position};
 pub use claim::{Claim, ClaimedJob, Claimer};
 pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};

@@ -48,12 +48,14 @@ kinds! {
     InvalidField "invalid-field" UNPROCESSABLE_ENTITY "A field is not what it must be";
     InvalidParameter "invalid-parameter" UNPROCESSABLE_ENTITY "A parameter is not what it must be";
     TooManyJobs "too-many-jobs" UNPROCESSABLE_ENTITY "There are too many jobs in one request";
+    TooManyMisses "too-many-misses" TOO_MANY_REQUESTS "Too much was asked for that is not in the cache";
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong in Larder";
     RefreshFailed "refresh-failed" BAD_GATEWAY "The provider gave no usable answer";
     DatabaseAway "database-away" SERVICE_UNAVAILABLE "The database cannot be used";
     LaneClosed "lane-closed" SERVICE_UNAVAILABLE "The provider is not called at the moment";
     NotReady "not-ready" SERVICE_UNAVAILABLE "Not ready";
     Stopping "stopping" SERVICE_UNAVAILABLE "The server is stopping";
+    NotCached "not-cached" GATEWAY_TIMEOUT "Not in the cache, and nothing else was asked for";
     TimedOut "timed-out" GATEWAY_TIMEOUT "The answer did not come in time";
 }
 

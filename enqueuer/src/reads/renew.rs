@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use shared::model::{Priority, ResourceKey, ResourceSpec};
 use shared::store::JobRequest;
 
-use super::wait::read_request;
+use super::flights::{Flights, read_request};
 use crate::app::App;
 use crate::job_log;
 
@@ -21,28 +21,48 @@ const MOST: usize = 10_000;
 /// old entry ask the database once. That a resource has one job at most is the
 /// database's to see to; this only spares it the asking.
 #[derive(Debug, Default)]
-pub(crate) struct Renewals(Mutex<HashMap<ResourceKey, Instant>>);
+pub(crate) struct Renewals {
+    /// Until when each is not asked for again, by whoever found it old.
+    old: Mutex<HashMap<ResourceKey, Instant>>,
+    /// The same, by readers who wanted a newer one.
+    wanted: Mutex<HashMap<ResourceKey, Instant>>,
+}
 
 impl Renewals {
     /// Those of `resources` that nobody here has asked for of late.
     fn take(&self, resources: Vec<ResourceSpec>, now: Instant) -> Vec<ResourceSpec> {
-        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut due = Vec::new();
-        for resource in resources {
-            let recent = asked.get(&resource.key);
-            if recent.is_some_and(|at| now.duration_since(*at) < QUIET) {
-                continue;
-            }
-            if asked.len() >= MOST {
-                asked.retain(|_, at| now.duration_since(*at) < QUIET);
-            }
-            if asked.len() < MOST {
-                asked.insert(resource.key.clone(), now);
-            }
-            due.push(resource);
-        }
-        due
+        resources
+            .into_iter()
+            .filter(|resource| note(&self.old, &resource.key, now, QUIET))
+            .collect()
     }
+
+    /// Whether a reader may ask for a newer answer than there is: with others who do, or as
+    /// the first one in `shortest`. Between processes an answer that came is young for all.
+    pub(super) fn may_ask(&self, key: &ResourceKey, shortest: Duration, flights: &Flights) -> bool {
+        flights.has(key, true) || note(&self.wanted, key, Instant::now(), shortest)
+    }
+}
+
+/// Whether nobody has asked for this in the time that the last one was to be alone for; if
+/// so, nobody else may in the next `quiet`.
+fn note(
+    asked: &Mutex<HashMap<ResourceKey, Instant>>,
+    key: &ResourceKey,
+    now: Instant,
+    quiet: Duration,
+) -> bool {
+    let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+    if asked.get(key).is_some_and(|until| now < *until) {
+        return false;
+    }
+    if asked.len() >= MOST {
+        asked.retain(|_, until| now < *until);
+    }
+    if asked.len() < MOST {
+        asked.insert(key.clone(), now + quiet);
+    }
+    true
 }
 
 /// Enqueues one refresh for each of `resources`, behind the reader's back: it has its
@@ -92,5 +112,15 @@ mod tests {
         assert_eq!(renewals.take(vec![spec("a"), spec("b")], now).len(), 2);
         assert_eq!(renewals.take(vec![spec("a")], now).len(), 0);
         assert_eq!(renewals.take(vec![spec("a")], now + QUIET).len(), 1);
+    }
+
+    #[test]
+    fn readers_who_want_a_newer_answer_ask_once_or_join_who_did() {
+        let (renewals, flights) = (Renewals::default(), Flights::default());
+        let (key, minute) = (spec("a").key, Duration::from_secs(60));
+        assert!(renewals.may_ask(&key, minute, &flights));
+        assert!(!renewals.may_ask(&key, minute, &flights));
+        let _watch = flights.join(&spec("a"), true, 1);
+        assert!(renewals.may_ask(&key, minute, &flights));
     }
 }

@@ -4,16 +4,30 @@ use std::time::Duration;
 
 use shared::model::{ResourceKey, ResourceSpec};
 use shared::provider::Outcome;
+use shared::store::Closed;
 
-use super::wait::End;
 use crate::problem::{Kind, Problem};
 
 /// When to try again if nobody knows when the lane opens.
 const UNKNOWN: Duration = Duration::from_secs(3_600);
 
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum WaitEnd {
+    /// Every resource has an answer, or has failed for good.
+    Complete,
+    /// Time ran out.
+    TimedOut,
+    /// The provider is not called at present.
+    Closed(Closed),
+    /// The server stops.
+    Stopping,
+}
+
 /// Decides after a wait: `Ok` if what is there can be answered.
 ///
-/// `has` says whether a resource has an entry, old or new. An old answer is always
+/// `has` says whether a resource has an entry, old or new; `is_absent`, whether its provider
+/// is known not to have it. An old answer is always
 /// better than none; an item that the provider does not know is left out, as the
 /// provider itself does.
 ///
@@ -23,13 +37,15 @@ const UNKNOWN: Duration = Duration::from_secs(3_600);
 pub(super) fn after_wait(
     resources: &[ResourceSpec],
     has: impl Fn(&ResourceKey) -> bool,
+    is_absent: impl Fn(&ResourceKey) -> bool,
     failed: &[(ResourceKey, String)],
-    end: &End,
+    end: &WaitEnd,
     waited: Duration,
 ) -> Result<(), Problem> {
     let error_of = |key: &ResourceKey| {
         let found = failed.iter().find(|(failed, _)| failed == key);
-        found.map(|(_, error)| error.as_str())
+        let known = || is_absent(key).then_some(Outcome::NotFound.as_str());
+        found.map(|(_, error)| error.as_str()).or_else(known)
     };
     let lacking: Vec<&ResourceKey> = resources
         .iter()
@@ -50,12 +66,17 @@ pub(super) fn after_wait(
         return Err(without_answer(end, waited));
     }
     if !lacking.is_empty() && lacking.len() == resources.len() {
-        return Err(Problem::new(
-            Kind::DoesNotExist,
-            "the provider knows nothing of what was asked for",
-        ));
+        return Err(unknown());
     }
     Ok(())
+}
+
+/// Nothing of what was asked for exists.
+pub(super) fn unknown() -> Problem {
+    Problem::new(
+        Kind::DoesNotExist,
+        "the provider knows nothing of what was asked for",
+    )
 }
 
 /// The name of the outcome that a job failed with: its error begins with it.
@@ -76,9 +97,9 @@ fn kind_of(error: &str) -> Kind {
     }
 }
 
-fn without_answer(end: &End, waited: Duration) -> Problem {
+fn without_answer(end: &WaitEnd, waited: Duration) -> Problem {
     match end {
-        End::Closed(closed) => {
+        WaitEnd::Closed(closed) => {
             let opens = closed
                 .secs
                 .map(|secs| Duration::from_secs_f64(secs.max(0.0)));
@@ -91,8 +112,8 @@ fn without_answer(end: &End, waited: Duration) -> Problem {
             )
             .retry_after(opens.unwrap_or(UNKNOWN))
         }
-        End::Stopping => Problem::new(Kind::Stopping, "ask again").retry_after(Duration::ZERO),
-        End::Complete | End::TimedOut => Problem::new(
+        WaitEnd::Stopping => Problem::new(Kind::Stopping, "ask again").retry_after(Duration::ZERO),
+        WaitEnd::Complete | WaitEnd::TimedOut => Problem::new(
             Kind::TimedOut,
             format!(
                 "it was not in the cache and did not come within {} s; it is being fetched",
@@ -106,7 +127,6 @@ fn without_answer(end: &End, waited: Duration) -> Problem {
 #[cfg(test)]
 mod tests {
     use shared::model::BatchKey;
-    use shared::store::Closed;
 
     use super::*;
 
@@ -123,42 +143,47 @@ mod tests {
 
     #[test]
     fn an_old_answer_wins_and_what_does_not_exist_is_left_out() {
-        let closed = End::Closed(Closed {
+        let closed = WaitEnd::Closed(Closed {
             reason: "budget:month".to_owned(),
             secs: None,
         });
         let missing = "not_found: the provider does not know it";
         for (have, failed, end, expected) in [
             (vec!["1", "2"], vec![], closed.clone(), None),
-            (vec!["1"], vec![("2", missing)], End::Complete, None),
+            (vec!["1"], vec![("2", missing)], WaitEnd::Complete, None),
             (
                 vec![],
                 vec![("1", missing), ("2", missing)],
-                End::Complete,
+                WaitEnd::Complete,
                 Some(Kind::DoesNotExist),
             ),
             (
                 vec!["1"],
                 vec![("2", "malformed: html")],
-                End::Complete,
+                WaitEnd::Complete,
                 Some(Kind::RefreshFailed),
             ),
             (
                 vec!["1"],
                 vec![("2", "bad_request: Invalid value")],
-                End::Complete,
+                WaitEnd::Complete,
                 Some(Kind::RefusedByProvider),
             ),
             (
                 vec![],
                 vec![("1", "endpoint_forbidden"), ("2", "endpoint_forbidden")],
-                End::Complete,
+                WaitEnd::Complete,
                 Some(Kind::NotInPlan),
             ),
-            (vec!["1", "2"], vec![("2", "timeout")], End::Complete, None),
+            (
+                vec!["1", "2"],
+                vec![("2", "timeout")],
+                WaitEnd::Complete,
+                None,
+            ),
             (vec!["1"], vec![], closed, Some(Kind::LaneClosed)),
-            (vec!["1"], vec![], End::TimedOut, Some(Kind::TimedOut)),
-            (vec!["1"], vec![], End::Stopping, Some(Kind::Stopping)),
+            (vec!["1"], vec![], WaitEnd::TimedOut, Some(Kind::TimedOut)),
+            (vec!["1"], vec![], WaitEnd::Stopping, Some(Kind::Stopping)),
         ] {
             let failed: Vec<_> = failed
                 .iter()
@@ -167,6 +192,7 @@ mod tests {
             let verdict = after_wait(
                 &asked(&["1", "2"]),
                 |key| have.contains(&key.as_str()),
+                |_| false,
                 &failed,
                 &end,
                 Duration::from_secs(10),

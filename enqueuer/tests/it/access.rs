@@ -123,7 +123,10 @@ async fn readers_show_their_secret_where_a_program_puts_the_key(pool: sqlx::PgPo
         let headers = response.headers().clone();
         json(response, 200).await;
         assert!(headers["cache-control"].to_str()?.starts_with("private"));
-        assert_eq!(headers["vary"], "Authorization, X-CMC_PRO_API_KEY");
+        assert_eq!(
+            headers["vary"],
+            "Accept-Encoding, Authorization, X-CMC_PRO_API_KEY"
+        );
     }
     for wrong in [
         server.get(QUOTE),

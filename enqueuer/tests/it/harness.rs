@@ -145,6 +145,40 @@ impl Server {
         self.request(Method::GET, path)
     }
 
+    /// Reads until the answer has this header; fails after 5 s.
+    pub(crate) async fn until_shown(&self, path: &str, name: &str, value: &str) {
+        let reading = async {
+            loop {
+                let read = self.get(path).send().await.unwrap();
+                if read.headers().get(name).is_some_and(|shown| shown == value) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let done = tokio::time::timeout(Duration::from_secs(5), reading).await;
+        done.unwrap_or_else(|_| panic!("{name} never was {value}"));
+    }
+
+    /// Waits until so many jobs are live; fails after 5 s.
+    pub(crate) async fn until_live_jobs(&self, jobs: i64) {
+        let asking = async {
+            while self.live_jobs().await != jobs {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let done = tokio::time::timeout(Duration::from_secs(5), asking).await;
+        done.unwrap_or_else(|_| panic!("there never were {jobs} live jobs"));
+    }
+
+    /// Has the worker's part done for everything that is due now.
+    pub(crate) async fn fill(&self) {
+        self.post("/api/jobs/process-pending", "").await;
+        while let Some(call) = self.admit().await {
+            self.answer(&call).await;
+        }
+    }
+
     /// A request with an operator's secret.
     pub(crate) fn operator(&self, method: Method, path: &str) -> RequestBuilder {
         self.request(method, path).bearer_auth(SECRET)
@@ -292,4 +326,11 @@ pub(crate) async fn number(store: &Store, sql: &'static str) -> i64 {
 
 pub(crate) async fn execute(store: &Store, sql: &'static str) {
     sqlx::query(sql).execute(store.pool()).await.unwrap();
+}
+
+/// The ids of the coins that the example tracks.
+pub(crate) async fn tracked_ids(server: &Server) -> Vec<String> {
+    let ids = "select item from larder.resources where tracked and item is not null order by item";
+    let ids = sqlx::query_scalar(ids).fetch_all(server.store.pool()).await;
+    ids.unwrap()
 }

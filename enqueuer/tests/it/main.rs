@@ -9,13 +9,16 @@
 
 mod access;
 mod bad_jobs;
+mod bad_reads;
 mod binary;
+mod directives;
 mod harness;
 mod health;
 mod job_args;
 mod jobs;
 mod jobs_many;
 mod lists;
+mod memory;
 mod operations;
 mod process_pending;
 mod reads;

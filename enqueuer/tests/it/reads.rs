@@ -47,7 +47,11 @@ async fn several_ids_are_answered_from_one_entry_each_in_the_order_asked(
     for (name, value) in [
         ("cache-status", "larder; hit; ttl=20"),
         ("age", "40"),
-        ("cache-control", "max-age=60"),
+        (
+            "cache-control",
+            "max-age=60, stale-while-revalidate=60, stale-if-error=86400",
+        ),
+        ("vary", "Accept-Encoding"),
         ("content-type", "application/json"),
         ("x-content-type-options", "nosniff"),
         ("content-security-policy", "sandbox; default-src 'none'"),
@@ -116,7 +120,10 @@ async fn an_overdue_tracked_entry_is_answered_and_enqueues_nothing(
     let response = server.get(&format!("{QUOTES}?id=1")).send().await?;
 
     assert_eq!(response.headers()["cache-status"], "larder; hit; ttl=-10");
-    assert_eq!(response.headers()["cache-control"], "max-age=0");
+    assert_eq!(
+        response.headers()["cache-control"],
+        "max-age=0, stale-while-revalidate=60, stale-if-error=86400"
+    );
     body(response, 200).await;
     assert_eq!(server.live_jobs().await, 0);
     Ok(())

@@ -55,6 +55,14 @@ pub struct EnqueuerConfig {
     /// Connections to Postgres in this process, beside the one that listens.
     pub database_connections: u32,
 
+    /// Most bytes of answers that are kept in memory, so that a fresh read asks the
+    /// database nothing. 0: none.
+    pub memory_bytes: u64,
+
+    /// Most calls that one client's misses may cause in a minute. 0: as many as the
+    /// budget has for readers.
+    pub misses_per_minute: u32,
+
     /// Networks that may call `/api`, in CIDR form such as `10.0.0.0/8`. Empty:
     /// all. The secret is asked for in any case.
     #[schemars(with = "Vec<String>")]
@@ -77,6 +85,8 @@ impl Default for EnqueuerConfig {
             max_jobs_per_request: 10_000,
             max_body_bytes: 16 << 20,
             database_connections: 8,
+            memory_bytes: 256 << 20,
+            misses_per_minute: 600,
             allow_from: Vec::new(),
             cors_origins: Vec::new(),
         }
@@ -121,6 +131,12 @@ impl EnqueuerConfig {
             self.database_connections,
             1..=1_000,
             "without a connection nothing can be stored or read",
+        );
+        problems.within(
+            "enqueuer.memory_bytes",
+            self.memory_bytes,
+            0..=1 << 40,
+            "it is taken from this machine's memory",
         );
         if self.tick_every > Duration::ZERO && self.tick_every < Duration::from_millis(100) {
             problems.add(

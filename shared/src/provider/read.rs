@@ -178,7 +178,8 @@ impl Provider {
         Question::new(endpoint, &given)
     }
 
-    fn is_secret(&self, name: &str) -> bool {
+    /// Whether a query parameter carries a key, in any case of letters.
+    pub fn is_secret(&self, name: &str) -> bool {
         self.secret_parameters
             .iter()
             .any(|secret| secret.eq_ignore_ascii_case(name))

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use sqlx::types::Json;
 
 use super::{Store, StoreError};
-use crate::model::ResourceKey;
+use crate::model::{JobId, ResourceKey};
 
 /// An answer as it stands in the cache.
 #[derive(Debug, Clone)]
@@ -28,6 +28,15 @@ pub struct CachedEntry {
     pub max_age_secs: Option<f64>,
     /// Higher than that of every earlier state of the entry.
     pub revision: i64,
+}
+
+/// A refresh that is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndedRefresh {
+    /// Which job it was.
+    pub id: JobId,
+    /// Why there is no answer; `None` if the job was completed.
+    pub error: Option<String>,
 }
 
 impl Store {
@@ -72,34 +81,27 @@ impl Store {
             .collect())
     }
 
-    /// How the newest ended job of each of `keys` failed, for readers that wait: pairs of
-    /// key and error, for those that have no live job any more and no entry.
+    /// Those of the jobs `ids` that have ended, for readers that wait for them.
     ///
     /// # Errors
     ///
     /// Whatever the database reports.
-    pub async fn failed_refreshes(
-        &self,
-        ids: &[crate::model::JobId],
-    ) -> Result<Vec<(ResourceKey, String)>, StoreError> {
+    pub async fn ended_refreshes(&self, ids: &[JobId]) -> Result<Vec<EndedRefresh>, StoreError> {
         let ids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
-        let rows = sqlx::query!(
+        let ended = sqlx::query_as!(
+            EndedRefresh,
             r#"
-            -- name: failed_refreshes
-            select resource_key as "key!", errors #>> '{-1,error}' as error
+            -- name: ended_refreshes
+            select id as "id: JobId",
+                   case status when 'completed' then null
+                               else coalesce(errors #>> '{-1,error}', 'cancelled') end as error
             from larder.finished_jobs
-            where id = any($1) and status in ('failed', 'cancelled') and resource_key is not null
+            where id = any($1)
             "#,
             &ids,
         )
         .fetch_all(&self.pool)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let error = row.error.unwrap_or_else(|| "cancelled".to_owned());
-                (ResourceKey(row.key), error)
-            })
-            .collect())
+        Ok(ended)
     }
 }

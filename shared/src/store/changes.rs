@@ -21,7 +21,52 @@ pub struct Changes {
     pub written: Vec<(ResourceKey, i64)>,
 }
 
+/// What decides whether a copy of an entry is still right.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EntryMark {
+    /// Whose answer it is.
+    pub resource_key: ResourceKey,
+    /// Its state; see [`super::CachedEntry::revision`].
+    pub revision: i64,
+    /// Whether its resource is refreshed ahead of need.
+    pub tracked: bool,
+    /// Past this age, in seconds, a reader waits for a refresh, if its resource says so.
+    pub max_age_secs: Option<f64>,
+}
+
 impl Store {
+    /// The marks of those of `keys` that have an entry, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn entry_marks(&self, keys: &[ResourceKey]) -> Result<Vec<EntryMark>, StoreError> {
+        let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
+        let rows = sqlx::query!(
+            r#"
+            -- name: entry_marks
+            select e.resource_key as "resource_key!", e.revision as "revision!",
+                   coalesce(r.tracked, false) as "tracked!",
+                   extract(epoch from r.max_age)::float8 as max_age_secs
+            from larder.entries e
+            left join larder.resources r using (resource_key)
+            where e.resource_key = any($1)
+            "#,
+            &keys,
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| EntryMark {
+                resource_key: ResourceKey(row.resource_key),
+                revision: row.revision,
+                tracked: row.tracked,
+                max_age_secs: row.max_age_secs,
+            })
+            .collect())
+    }
+
     /// The entries that were written since the look that gave `since`; none, and only a
     /// position, for the first look.
     ///

@@ -49,6 +49,10 @@ pub enum StoreError {
     #[error("other jobs for the same resources began and ended too often at this moment")]
     Contended,
 
+    /// The database did not answer for so long that nobody waits any more.
+    #[error("the database did not answer in time")]
+    TooSlow,
+
     /// Anything that the driver or the server reports.
     #[error("the database did not do what was asked")]
     Database(#[from] sqlx::Error),
@@ -61,7 +65,7 @@ impl StoreError {
     /// pass; a value that the database refuses does not.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::ReadOnly | Self::Contended => true,
+            Self::ReadOnly | Self::Contended | Self::TooSlow => true,
             Self::Database(sqlx::Error::Database(error)) => match error.code() {
                 // Data exceptions, violated constraints, limits of the server (nested too
                 // deeply, too large) and what a trigger raises: the same values fail again.
