@@ -84,6 +84,8 @@ impl Command {
     pub(crate) fn log_level(&self) -> &'static str {
         match self {
             Self::Up(_) | Self::Sandbox(_) => logging::USUAL,
+            // Filling a million rows is slow, and says nothing of what is measured.
+            Self::Bench(_) => "warn,sqlx=error",
             _ => "warn",
         }
     }
