@@ -26,6 +26,7 @@ mod calls;
 mod changes;
 mod claim;
 mod closed;
+mod db;
 mod demand;
 mod durable;
 mod enqueue;
@@ -56,6 +57,8 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, PgPool};
+
+use db::Db;
 
 pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh, UsageRequest};
 pub use budget::{LaneState, LimitState, RemoteState};
@@ -100,13 +103,15 @@ const TRUSTED: Duration = Duration::from_secs(1);
 /// The database, as the rest of Larder sees it.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: PgPool,
+    db: Db,
 }
 
 impl Store {
-    /// A store over an existing pool.
+    /// A store over an existing pool that leads to Postgres itself.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self {
+            db: Db::direct(pool),
+        }
     }
 
     /// A store with a pool of its own, of at most `connections` connections.
@@ -148,12 +153,12 @@ impl Store {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { pool })
+        Ok(Self { db: Db::new(pool) })
     }
 
     /// The pool, for tests that look at rows.
     pub fn pool(&self) -> &PgPool {
-        &self.pool
+        self.db.pool()
     }
 
     /// Whether the database answers and takes writes.
@@ -169,7 +174,7 @@ impl Store {
             select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as "read_only!"
             "#
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         if read_only {
             return Err(StoreError::ReadOnly);
@@ -181,6 +186,8 @@ impl Store {
 /// How Larder connects: under its own name.
 fn connect_options(url: &str) -> Result<PgConnectOptions, StoreError> {
     let options = PgConnectOptions::from_str(url).map_err(|_| StoreError::BadUrl)?;
+    // Poolers refuse parameters that they do not know; and numbers travel in binary anyway.
+    let options = options.extra_float_digits(None);
     Ok(options.application_name("larder"))
 }
 

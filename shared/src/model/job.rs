@@ -47,9 +47,8 @@ impl fmt::Display for JobId {
 ///
 /// A pending job runs when `run_at <= now` and its lane is open. Why it waits is
 /// not a state but a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, sqlx::Type)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-#[sqlx(type_name = "larder.job_status", rename_all = "snake_case")]
 pub enum JobStatus {
     /// Waits for its time, its lane, or a worker.
     Pending,
@@ -61,6 +60,31 @@ pub enum JobStatus {
     Failed,
     /// Stopped by a person.
     Cancelled,
+}
+
+// As text: a type of our own has a number that must be asked for, between a statement's
+// preparation and its execution, where a pooler may have changed the session.
+impl sqlx::Type<sqlx::Postgres> for JobStatus {
+    fn type_info() -> sqlx::postgres::PgTypeInfo {
+        <str as sqlx::Type<sqlx::Postgres>>::type_info()
+    }
+}
+
+impl sqlx::Encode<'_, sqlx::Postgres> for JobStatus {
+    fn encode_by_ref(
+        &self,
+        buffer: &mut sqlx::postgres::PgArgumentBuffer,
+    ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        <&str as sqlx::Encode<sqlx::Postgres>>::encode(self.as_str(), buffer)
+    }
+}
+
+impl sqlx::Decode<'_, sqlx::Postgres> for JobStatus {
+    fn decode(value: sqlx::postgres::PgValueRef<'_>) -> Result<Self, sqlx::error::BoxDynError> {
+        let text = <&str as sqlx::Decode<sqlx::Postgres>>::decode(value)?;
+        let found = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        found.ok_or_else(|| format!("{text:?} is no status of a job").into())
+    }
 }
 
 impl JobStatus {

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use sqlx::postgres::PgTransaction;
-
 use super::{Store, StoreError, seconds};
 use crate::model::ResourceKey;
+use crate::store::db::Tx;
 
 impl Store {
     /// Those of `keys` that their provider does not know, as it said not long ago, and for
@@ -29,7 +28,7 @@ impl Store {
             "#,
             &keys,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(rows
             .into_iter()
@@ -40,7 +39,7 @@ impl Store {
 
 /// Remembers what a call found to be absent, and forgets it of what it found.
 pub(super) async fn remember(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     provider: &str,
     absent: &[String],
     found: &[String],
@@ -53,7 +52,7 @@ pub(super) async fn remember(
         "#,
         found,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     if absent.is_empty() {
         return Ok(());
@@ -74,7 +73,7 @@ pub(super) async fn remember(
         provider,
         seconds(ttl),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

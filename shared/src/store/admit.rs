@@ -32,9 +32,9 @@ mod usage_call;
 
 use std::time::Duration;
 
-use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
+use super::db::Tx;
 use super::{Store, StoreError};
 use crate::budget::{Pricing, Usage, Verdict};
 use crate::model::{BatchKey, EndpointName, JobId, ProviderName, ResourceKey};
@@ -273,6 +273,3 @@ impl Store {
 /// From how many settled calls on they are moved into the totals: often enough that
 /// counting stays short, seldom enough that an admission seldom pays for it.
 const FOLD_AT: i64 = 32;
-
-/// One admission's transaction.
-type Tx<'a> = PgTransaction<'a>;

@@ -118,7 +118,7 @@ impl Store {
             order by n.lane, u.limit_id
             "#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         let mut lanes: Vec<LaneState> = Vec::new();
         for row in rows {

@@ -63,7 +63,7 @@ impl Store {
             "#,
             &keys,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(rows
             .into_iter()
@@ -100,7 +100,7 @@ impl Store {
             "#,
             &ids,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(ended)
     }

@@ -61,7 +61,7 @@ impl Store {
             before,
             limit,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(rows)
     }
@@ -83,7 +83,7 @@ impl Store {
             "#,
             provider,
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         Ok(u64::try_from(credits).unwrap_or(0))
     }

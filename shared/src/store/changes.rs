@@ -54,7 +54,7 @@ impl Store {
             "#,
             &keys,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(rows
             .into_iter()
@@ -88,7 +88,7 @@ impl Store {
             "#,
             since,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         let next = rows.first().map(|row| Position(row.next.clone()));
         Ok(Changes {

@@ -114,13 +114,9 @@ impl Claimer {
         after: Option<Place>,
         most: usize,
     ) -> Result<Vec<ClaimedRow>, StoreError> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(self.store.pool.acquire().await?),
-        };
         let after = after.unwrap_or(Place::FRONT);
         let token = Uuid::new_v4();
-        let rows = sqlx::query!(
+        let claim = sqlx::query!(
             r#"
             -- name: claim_local
             with unflushed as materialized (
@@ -154,9 +150,16 @@ impl Claimer {
             after.id,
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
-        )
-        .fetch_all(&mut **connection)
-        .await?;
+        );
+        let rows = if self.store.db.is_shared().await? {
+            claim.fetch_all(&self.store.db).await?
+        } else {
+            let connection = match &mut self.connection {
+                Some(connection) => connection,
+                none => none.insert(self.store.db.acquire().await?),
+            };
+            claim.fetch_all(&mut **connection).await?
+        };
         Ok(rows
             .into_iter()
             .map(|row| ClaimedRow {

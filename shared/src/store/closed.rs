@@ -32,7 +32,7 @@ impl Store {
             where removed_at is null and closed_until > clock_timestamp()
             "#,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(rows
             .into_iter()

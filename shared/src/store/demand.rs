@@ -54,7 +54,7 @@ impl Store {
             HOUR,
             WEEK,
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(())
     }

@@ -8,9 +8,8 @@
 //! than all the rest. No plan of a record is made anew either: each of its statements takes
 //! rows by their keys, for which one plan serves, while planning took as long as running it.
 
-use sqlx::postgres::PgTransaction;
-
 use super::{Store, StoreError};
+use crate::store::db::Tx;
 
 // In both, a process that stands still between two statements is thrown out after 5 s:
 // it would keep the lane from all others for as long as it stood.
@@ -28,12 +27,12 @@ const RECORDING: &str = "begin isolation level read committed; set local synchro
 
 impl Store {
     /// A durable transaction that takes a provider's lock.
-    pub(super) async fn begin_locking(&self) -> Result<PgTransaction<'static>, StoreError> {
-        Ok(self.pool.begin_with(LOCKING).await?)
+    pub(super) async fn begin_locking(&self) -> Result<Tx<'static>, StoreError> {
+        Ok(self.db.begin_with(LOCKING).await?)
     }
 
     /// A durable transaction that records.
-    pub(super) async fn begin_recording(&self) -> Result<PgTransaction<'static>, StoreError> {
-        Ok(self.pool.begin_with(RECORDING).await?)
+    pub(super) async fn begin_recording(&self) -> Result<Tx<'static>, StoreError> {
+        Ok(self.db.begin_with(RECORDING).await?)
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgTransaction;
 
 use super::{JobRow, Store, StoreError};
 use crate::model::{JobId, Priority, ResourceSpec};
+use crate::store::db::Tx;
 
 /// How often a request meets a live job that ends before it is answered. Each time somebody
 /// else has made the next one and ended it too: more than a few is not chance.
@@ -65,7 +65,7 @@ impl Store {
         for _ in 0..ROUNDS {
             // A transaction to each round: one that kept what it has inserted would go against
             // the order of keys when it inserts the rest, and deadlock with another like it.
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.db.begin().await?;
             let answered = enqueue_in(&mut tx, requests, &order).await?;
             if answered.len() == requests.len() {
                 tx.commit().await?;
@@ -80,7 +80,7 @@ impl Store {
 /// Enqueues the requests, in this order; answers them, in their own order, without those
 /// whose live job ended meanwhile.
 async fn enqueue_in(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     requests: &[JobRequest],
     order: &[usize],
 ) -> Result<Vec<Enqueued>, StoreError> {
@@ -148,7 +148,7 @@ impl Store {
             args,
             max_attempts,
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(ids)
     }
@@ -156,7 +156,7 @@ impl Store {
 
 /// Inserts the requests of `order`; answers the ids that went in.
 async fn insert(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     requests: &[JobRequest],
     order: &[usize],
     ids: &[JobId],
@@ -227,7 +227,7 @@ async fn insert(
         &newer,
         &attempts,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(inserted.into_iter().collect())
 }
@@ -237,7 +237,7 @@ async fn insert(
 /// A row that another transaction holds is found but not raised: waiting for it here, with
 /// others already locked, is how two of us would deadlock.
 async fn raise(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     requests: &[JobRequest],
     missing: &[usize],
     found: &mut [Option<JobId>],
@@ -257,7 +257,7 @@ async fn raise(
         "#,
         &keys,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let live: HashMap<&str, JobId> = rows
         .iter()
@@ -303,7 +303,7 @@ async fn raise(
         &run_at as &[Option<DateTime<Utc>>],
         &newer,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

@@ -8,11 +8,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sqlx::PgExecutor;
-use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::{Store, StoreError, seconds};
 use crate::model::JobId;
+use crate::store::db::Tx;
 
 /// How a handler's job ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,10 +59,10 @@ impl Store {
             .partition(|outcome| outcome.end == JobEnd::Done);
         // By far the most: one statement, which is a transaction of its own.
         if others.is_empty() {
-            return complete_held(&self.pool, done).await;
+            return complete_held(&self.db, done).await;
         }
-        let mut tx = self.pool.begin().await?;
-        let mut held = complete_held(&mut *tx, done).await?;
+        let mut tx = self.db.begin().await?;
+        let mut held = complete_held(&mut tx, done).await?;
         held.extend(end_held(&mut tx, others).await?);
         tx.commit().await?;
         Ok(held)
@@ -106,10 +106,7 @@ async fn complete_held(
 
 /// Ends those of the jobs that are held under their tokens, or lets them wait; answers
 /// which.
-async fn end_held(
-    tx: &mut PgTransaction<'_>,
-    outcomes: Vec<&JobOutcome>,
-) -> Result<Vec<JobId>, StoreError> {
+async fn end_held(tx: &mut Tx<'_>, outcomes: Vec<&JobOutcome>) -> Result<Vec<JobId>, StoreError> {
     let (ids, tokens) = ids_and_tokens(outcomes.clone());
     let held = sqlx::query!(
         r#"
@@ -123,7 +120,7 @@ async fn end_held(
         &ids,
         &tokens,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let held: HashMap<Uuid, (bool, bool)> = held
         .into_iter()
@@ -175,10 +172,7 @@ fn ids_and_tokens(mut outcomes: Vec<&JobOutcome>) -> (Vec<Uuid>, Vec<Uuid>) {
 }
 
 /// Ends jobs as completed.
-pub(super) async fn complete_in(
-    tx: &mut PgTransaction<'_>,
-    ids: &[Uuid],
-) -> Result<(), StoreError> {
+pub(super) async fn complete_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -199,14 +193,14 @@ pub(super) async fn complete_in(
         "#,
         ids,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 /// Ends jobs as failed, each with its error.
 pub(super) async fn fail_in(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     ids: &[Uuid],
     errors: &[String],
 ) -> Result<(), StoreError> {
@@ -235,7 +229,7 @@ pub(super) async fn fail_in(
         ids,
         &storable(errors),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -250,7 +244,7 @@ fn storable(errors: &[String]) -> Vec<String> {
 }
 
 /// Ends jobs as cancelled.
-pub(super) async fn cancel_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+pub(super) async fn cancel_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -271,13 +265,13 @@ pub(super) async fn cancel_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Resul
         "#,
         ids,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 /// Lets jobs wait again as if they had not been claimed.
-pub(super) async fn release_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+pub(super) async fn release_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -291,14 +285,14 @@ pub(super) async fn release_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Resu
         "#,
         ids,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 /// Lets jobs wait for their next attempt, each with the error of this one.
 pub(super) async fn retry_in(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     ids: &[Uuid],
     errors: &[String],
     after_secs: &[f64],
@@ -322,7 +316,7 @@ pub(super) async fn retry_in(
         &storable(errors),
         after_secs,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

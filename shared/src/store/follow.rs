@@ -23,10 +23,10 @@ use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest, Sha256};
 use sqlx::PgExecutor;
-use sqlx::postgres::PgTransaction;
 
 use super::{Store, StoreError, track};
 use crate::model::{FollowSpec, TrackSpec, Wanted};
+use crate::store::db::Tx;
 
 /// What following the lists came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,20 +58,20 @@ impl Store {
     ///
     /// Whatever the database reports; nothing is changed then.
     pub async fn follow(&self, wanted: &Wanted<'_>) -> Result<Followed, StoreError> {
-        if let Some(nothing) = look(&self.pool, wanted).await? {
+        if let Some(nothing) = look(&self.db, wanted).await? {
             return Ok(nothing);
         }
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         sqlx::query!(
             r#"
             -- name: follow_lock
             select digest from larder.configuration for update
             "#
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut tx)
         .await?;
         // Another process may have been faster, or have started, since the look.
-        if let Some(nothing) = look(&mut *tx, wanted).await? {
+        if let Some(nothing) = look(&mut tx, wanted).await? {
             return Ok(nothing);
         }
         let problems = resolve(&mut tx, wanted, When::ListChanged).await?;
@@ -108,7 +108,7 @@ async fn look(
 /// Puts the configuration in force, with all that it tracks. Answers what is wrong with
 /// its lists.
 pub(super) async fn start(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<ListProblem>, StoreError> {
     sqlx::query!(
@@ -118,7 +118,7 @@ pub(super) async fn start(
         "#,
         digest(wanted),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     resolve(tx, wanted, When::Start).await
 }
@@ -135,7 +135,7 @@ enum When {
 /// Tracks what is wanted, and no longer what is not. The caller holds the lock of
 /// `larder.configuration`.
 async fn resolve(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     wanted: &Wanted<'_>,
     when: When,
 ) -> Result<Vec<ListProblem>, StoreError> {
@@ -186,7 +186,7 @@ async fn resolve(
 
 /// The bodies of the followed lists that are in the cache; notes which calls they are of.
 async fn lists(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     wanted: &Wanted<'_>,
 ) -> Result<HashMap<String, String>, StoreError> {
     let rows = sqlx::query!(
@@ -197,7 +197,7 @@ async fn lists(
         "#,
         &keys(wanted),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let calls: serde_json::Map<String, serde_json::Value> = rows
         .iter()
@@ -210,7 +210,7 @@ async fn lists(
         "#,
         serde_json::Value::Object(calls),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(rows
         .into_iter()

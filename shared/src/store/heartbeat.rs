@@ -58,7 +58,7 @@ impl Store {
             tokens,
             seconds(lease),
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(held.into_iter().collect())
     }

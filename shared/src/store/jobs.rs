@@ -4,11 +4,11 @@ mod many;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::{Store, StoreError, finish};
 use crate::model::{JobId, JobStatus};
+use crate::store::db::Tx;
 
 pub use many::{Cancelled, JobSelection, Retried};
 
@@ -81,7 +81,7 @@ impl Store {
     ///
     /// [`StoreError::NoJob`] if there is none, or its day has been pruned.
     pub async fn job(&self, id: JobId) -> Result<JobRow, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         if let Some(row) = live_by_id(&mut tx, &[id]).await?.pop() {
             return Ok(row);
         }
@@ -90,7 +90,7 @@ impl Store {
             r#"
             -- name: finished_job
             select id as "id: JobId", lane, kind, endpoint, resource_key, args, priority,
-                   status as "status: JobStatus", run_at, attempt, max_attempts, rescues, errors,
+                   status::text as "status!: JobStatus", run_at, attempt, max_attempts, rescues, errors,
                    null::text as waiting, false as "cancel_requested!", created_at, started_at,
                    completed_at as "completed_at?"
             from larder.finished_jobs
@@ -100,7 +100,7 @@ impl Store {
             "#,
             id.0,
         )
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await?;
         row.ok_or(StoreError::NoJob(id))
     }
@@ -123,7 +123,7 @@ impl Store {
             -- name: jobs
             select a.id as "id!: JobId", a.lane as "lane!", a.kind as "kind!", a.endpoint,
                    a.resource_key, a.args as "args!", a.priority as "priority!",
-                   a.status as "status!: JobStatus", a.run_at as "run_at!", a.attempt as "attempt!",
+                   a.status::text as "status!: JobStatus", a.run_at as "run_at!", a.attempt as "attempt!",
                    a.max_attempts as "max_attempts!", a.rescues as "rescues!", a.errors as "errors!",
                    case when a.status = 'pending' then case
                        when l.closed_until > clock_timestamp() then 'lane_closed'
@@ -138,7 +138,7 @@ impl Store {
                         attempt, max_attempts, rescues, errors, cancel_requested, created_at,
                         started_at, null::timestamptz as completed_at
                  from larder.jobs
-                 where ($1::larder.job_status is null or status = $1)
+                 where ($1::text is null or status = $1::text::larder.job_status)
                    and ($2::text is null or lane = $2)
                    and ($3::text is null or kind = $3)
                    and ($4::uuid is null or id < $4)
@@ -149,7 +149,7 @@ impl Store {
                         attempt, max_attempts, rescues, errors, false, created_at,
                         started_at, completed_at
                  from larder.finished_jobs
-                 where ($1::larder.job_status is null or status = $1)
+                 where ($1::text is null or status = $1::text::larder.job_status)
                    and ($2::text is null or lane = $2)
                    and ($3::text is null or kind = $3)
                    and ($4::uuid is null or id < $4)
@@ -166,7 +166,7 @@ impl Store {
             after.map(|id| id.0),
             limit + 1,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         let more = i64::try_from(jobs.len()).unwrap_or(i64::MAX) > limit;
         jobs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
@@ -180,17 +180,17 @@ impl Store {
     ///
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it has ended.
     pub async fn cancel(&self, id: JobId) -> Result<JobRow, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         // Not query_scalar!: it compares the name of the type, which Postgres tells
         // without its schema to a role that is called larder.
         let found = sqlx::query!(
             r#"
             -- name: cancel_lock
-            select status as "status: JobStatus" from larder.jobs where id = $1 for update
+            select status::text as "status!: JobStatus" from larder.jobs where id = $1 for update
             "#,
             id.0,
         )
-        .fetch_optional(&mut *tx)
+        .fetch_optional(&mut tx)
         .await?;
         match found.map(|row| row.status) {
             Some(JobStatus::Running) => {
@@ -220,7 +220,7 @@ impl Store {
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it completed, is live, or
     /// is a refresh of a resource that has another live job.
     pub async fn retry(&self, id: JobId) -> Result<JobRow, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         let back = many::retry_in(&mut tx, &[id.0]).await?;
         tx.commit().await?;
         let job = self.job(id).await?;
@@ -235,7 +235,7 @@ impl Store {
 }
 
 /// Asks running jobs to stop: their worker hears of it with its next heartbeat.
-async fn request_cancel_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+async fn request_cancel_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -246,23 +246,20 @@ async fn request_cancel_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<(
         "#,
         ids,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 /// Live jobs by id, in no particular order.
-pub(super) async fn live_by_id(
-    tx: &mut PgTransaction<'_>,
-    ids: &[JobId],
-) -> Result<Vec<JobRow>, StoreError> {
+pub(super) async fn live_by_id(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<JobRow>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query_as!(
         JobRow,
         r#"
         -- name: live_jobs
         select j.id as "id!: JobId", j.lane as "lane!", j.kind as "kind!", j.endpoint, j.resource_key,
-               j.args as "args!", j.priority as "priority!", j.status as "status!: JobStatus",
+               j.args as "args!", j.priority as "priority!", j.status::text as "status!: JobStatus",
                j.run_at as "run_at!", j.attempt as "attempt!", j.max_attempts as "max_attempts!",
                j.rescues as "rescues!", j.errors as "errors!",
                case when j.status = 'pending' then case
@@ -278,7 +275,7 @@ pub(super) async fn live_by_id(
         "#,
         &ids,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(rows)
 }

@@ -26,7 +26,7 @@ impl Store {
             "#,
             lane.as_str(),
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -57,7 +57,7 @@ impl Store {
             reason,
             time.map(seconds),
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(done.rows_affected() == 1)
     }

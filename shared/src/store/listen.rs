@@ -8,15 +8,15 @@
 //! listen; there the process polls. A connection that died without a word is found by a
 //! statement on it every few seconds.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{CACHE_CHANNEL, JOBS_CHANNEL, StoreError, connect_options};
+use super::{CACHE_CHANNEL, JOBS_CHANNEL, StoreError, connect_options, db};
 
 /// How often the connection is tried.
 const HEARTBEAT: Duration = Duration::from_secs(8);
@@ -26,6 +26,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// Longest wait between two tries to connect.
 const MOST_WAIT: Duration = Duration::from_secs(10);
+
+/// Says once a process that it cannot listen, however many parts of it would.
+static WARNED: Once = Once::new();
 
 /// Wakes whoever waits for a kind of change. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -92,20 +95,44 @@ impl Listener {
         let pool = PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ANSWER)
-            .connect_lazy_with(options);
+            .connect_lazy_with(options.clone());
         let (wake, stop) = (wake.clone(), stop.clone());
         tokio::spawn(async move {
             let mut wait = Duration::from_millis(100);
+            let mut is_direct = false;
             while !stop.is_cancelled() {
-                tokio::select! {
-                    ended = listen(&pool, &wake, &mut wait) => {
-                        if wake.up.swap(false, Ordering::Relaxed) {
-                            tracing::warn!(reason = %ended, "listening connection lost; polling until it is back");
-                        } else {
-                            tracing::debug!(reason = %ended, "cannot listen; polling");
+                let ended = async {
+                    if !is_direct {
+                        match tokio::time::timeout(ANSWER, db::is_shared(&options)).await {
+                            Ok(Ok(is_shared)) if is_shared => return None,
+                            Ok(Ok(_)) => is_direct = true,
+                            Ok(Err(error)) => return Some(error.to_string()),
+                            Err(_) => return Some("no answer while connecting".to_owned()),
                         }
                     }
+                    Some(listen(&pool, &wake, &mut wait).await)
+                };
+                let ended = tokio::select! {
+                    ended = ended => ended,
                     () = stop.cancelled() => break,
+                };
+                let Some(reason) = ended else {
+                    // What was registered would be another client's, and hear nothing.
+                    WARNED.call_once(|| {
+                        tracing::warn!(
+                            "cannot listen through a pooler that shares sessions: polling instead; \
+                             set DATABASE_LISTEN_URL to the address of Postgres itself"
+                        );
+                    });
+                    break;
+                };
+                if wake.up.swap(false, Ordering::Relaxed) {
+                    tracing::warn!(
+                        reason,
+                        "listening connection lost; polling until it is back"
+                    );
+                } else {
+                    tracing::debug!(reason, "cannot listen; polling");
                 }
                 tokio::select! {
                     () = tokio::time::sleep(wait) => {}

@@ -64,7 +64,7 @@ impl Store {
             "#,
             kinds,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(Look {
             expired: rows.iter().any(|row| row.expired),

@@ -29,7 +29,7 @@ impl Store {
         migrator.dangerous_set_table_name(MIGRATOR.table_name.clone());
         migrator.create_schema("larder");
 
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         sqlx::query!(
             r#"
             -- name: migrate_lock
@@ -37,12 +37,14 @@ impl Store {
             "#,
             MIGRATION_LOCK,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
+        tx.forget_statements().await?;
         migrator
-            .run_direct(None, &mut *tx, false)
+            .run_direct(None, tx.connection(), false)
             .await
             .map_err(explain)?;
+        tx.forget_statements().await?;
         tx.commit().await?;
         Ok(())
     }
@@ -69,7 +71,7 @@ impl Store {
             select to_regclass('larder.migrations') is not null as "exists!"
             "#
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         if !exists {
             return Ok(None);
@@ -81,7 +83,7 @@ impl Store {
             select max(version) from larder.migrations where success
             "#,
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         Ok(version)
     }

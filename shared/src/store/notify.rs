@@ -68,7 +68,7 @@ impl Store {
             "#,
             channel,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(())
     }

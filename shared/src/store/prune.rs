@@ -38,7 +38,7 @@ impl Store {
             seconds(retention.finished),
             seconds(retention.failed),
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         sqlx::query!(
             r#"
@@ -66,7 +66,7 @@ impl Store {
             seconds(CALLS_KEPT),
             AT_MOST,
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         sqlx::query!(
             r#"
@@ -81,7 +81,7 @@ impl Store {
             "#,
             seconds(CALLS_KEPT),
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         sqlx::query!(
             r#"
@@ -89,7 +89,7 @@ impl Store {
             delete from larder.absences where until < (select clock_timestamp())
             "#
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         sqlx::query!(
             r#"
@@ -99,7 +99,7 @@ impl Store {
               and t.made_at < (select clock_timestamp()) - interval '30 days'
             "#
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(dropped)
     }
@@ -113,7 +113,7 @@ impl Store {
     ///
     /// Whatever the database reports.
     pub async fn drop_untracked(&self, provider: &str, most: u32) -> Result<u64, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         let keys = sqlx::query_scalar!(
             r#"
             -- name: drop_untracked
@@ -133,7 +133,7 @@ impl Store {
             provider,
             i64::from(most),
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         sqlx::query!(
             r#"
@@ -148,7 +148,7 @@ impl Store {
             "#,
             &keys,
         )
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))

@@ -47,7 +47,7 @@ impl Store {
             order by l.lane
             "#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(lanes)
     }

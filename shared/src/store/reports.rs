@@ -91,7 +91,7 @@ impl Store {
                 report.resets_in.map(seconds),
                 report.counts_itself,
             )
-            .fetch_optional(&mut *tx)
+            .fetch_optional(&mut tx)
             .await?;
             if let Some(row) = row.filter(|row| row.taken) {
                 taken.push(TakenReport {

@@ -1,10 +1,10 @@
 //! What can be cached: known resources, and which of them are tracked.
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgTransaction;
 
 use super::{Store, StoreError};
 use crate::model::ResourceSpec;
+use crate::store::db::Tx;
 
 /// A resource as people see it.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,7 +91,7 @@ impl Store {
             filter.after,
             filter.limit,
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(rows)
     }
@@ -99,7 +99,7 @@ impl Store {
 
 /// Adds the resources that have no row yet, untracked, in key order.
 pub(super) async fn insert_missing(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     resources: &[&ResourceSpec],
     origin: &str,
 ) -> Result<(), StoreError> {
@@ -132,7 +132,7 @@ pub(super) async fn insert_missing(
         &params,
         origin,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

@@ -40,7 +40,7 @@ impl Store {
             order by id
             "#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(rows)
     }
@@ -57,7 +57,7 @@ impl Store {
         tick: Option<DateTime<Utc>>,
         next: Option<DateTime<Utc>>,
     ) -> Result<Option<u64>, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         let mut made = None;
         if let Some(tick) = tick {
             let first = sqlx::query!(
@@ -69,7 +69,7 @@ impl Store {
                 schedule,
                 tick,
             )
-            .execute(&mut *tx)
+            .execute(&mut tx)
             .await?;
             if first.rows_affected() == 1 {
                 let due = sqlx::query!(
@@ -87,7 +87,7 @@ impl Store {
                     schedule,
                     tick,
                 )
-                .execute(&mut *tx)
+                .execute(&mut tx)
                 .await?;
                 made = Some(due.rows_affected());
             }
@@ -104,7 +104,7 @@ impl Store {
             tick,
             next,
         )
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         tx.commit().await?;
         Ok(made)

@@ -1,10 +1,9 @@
 //! Brings what the configuration says into rows.
 
-use sqlx::postgres::PgTransaction;
-
 use super::{ListProblem, Store, StoreError, seconds};
 use crate::budget::{LaneSpec, LimitSpec, LimitWindow};
 use crate::model::{ProviderName, TrackSpec, Wanted};
+use crate::store::db::Tx;
 
 impl Store {
     /// Makes lanes, limits and tracked resources what the configuration says, in one
@@ -32,7 +31,7 @@ impl Store {
         lanes: &[LaneSpec],
         wanted: &Wanted<'_>,
     ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         // Locks in one order: lanes by name, then limits by id, then the configuration, then
         // resources by key.
         let mut lanes: Vec<&LaneSpec> = lanes.iter().collect();
@@ -54,7 +53,7 @@ impl Store {
 }
 
 /// Answers whether calls are charged to the same calendar windows as before.
-async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<bool, StoreError> {
+async fn sync_lane(tx: &mut Tx<'_>, lane: &LaneSpec) -> Result<bool, StoreError> {
     let same_grace = sqlx::query_scalar!(
         r#"
         -- name: sync_lane_before
@@ -65,7 +64,7 @@ async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<bool, 
         lane.provider.as_str(),
         seconds(lane.reset_grace),
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     sqlx::query!(
         r#"
@@ -114,13 +113,13 @@ async fn sync_lane(tx: &mut PgTransaction<'_>, lane: &LaneSpec) -> Result<bool, 
         seconds(lane.breaker_max_pause),
         lane.usage_endpoint.is_some(),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(same_grace.unwrap_or(true))
 }
 
 async fn sync_limit(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     provider: &ProviderName,
     limit: &LimitSpec,
     same_grace: bool,
@@ -151,7 +150,7 @@ async fn sync_limit(
         "#,
         provider.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let before = sqlx::query!(
         r#"
@@ -176,7 +175,7 @@ async fn sync_limit(
         day,
         time,
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     let id = sqlx::query_scalar!(
         r#"
@@ -203,7 +202,7 @@ async fn sync_limit(
         time,
         limit.soft,
     )
-    .fetch_one(&mut **tx)
+    .fetch_one(&mut *tx)
     .await?;
     if !same_grace || !before.as_ref().is_some_and(|row| row.same) {
         sqlx::query!(
@@ -213,7 +212,7 @@ async fn sync_limit(
             "#,
             id,
         )
-        .fetch_all(&mut **tx)
+        .fetch_all(&mut *tx)
         .await?;
     }
     if before.is_some_and(|row| row.cap < i64::from(limit.cap) || !row.same) {
@@ -223,11 +222,7 @@ async fn sync_limit(
 }
 
 /// Opens a lane that was closed for `reason`, which no longer holds.
-async fn reopen(
-    tx: &mut PgTransaction<'_>,
-    provider: &ProviderName,
-    reason: &str,
-) -> Result<(), StoreError> {
+async fn reopen(tx: &mut Tx<'_>, provider: &ProviderName, reason: &str) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: sync_reopen
@@ -240,12 +235,12 @@ async fn reopen(
         provider.as_str(),
         reason,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
-async fn retire_missing(tx: &mut PgTransaction<'_>, lanes: &[&LaneSpec]) -> Result<(), StoreError> {
+async fn retire_missing(tx: &mut Tx<'_>, lanes: &[&LaneSpec]) -> Result<(), StoreError> {
     let providers: Vec<String> = lanes.iter().map(|lane| lane.provider.to_string()).collect();
     let limits: Vec<String> = lanes
         .iter()
@@ -264,7 +259,7 @@ async fn retire_missing(tx: &mut PgTransaction<'_>, lanes: &[&LaneSpec]) -> Resu
         "#,
         &limits,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     for limit in removed {
         if let Ok(provider) = limit.provider.parse() {
@@ -279,7 +274,7 @@ async fn retire_missing(tx: &mut PgTransaction<'_>, lanes: &[&LaneSpec]) -> Resu
         "#,
         &providers,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

@@ -53,7 +53,7 @@ impl Store {
             "#,
             keys,
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         Ok(Ticked {
             due: row.due,
@@ -82,7 +82,7 @@ impl Store {
             order by lane
             "#
         )
-        .fetch_all(&self.pool)
+        .fetch_all(&self.db)
         .await?;
         Ok(lanes)
     }

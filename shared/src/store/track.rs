@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::postgres::PgTransaction;
-
 use super::{Store, StoreError, resources, seconds};
 use crate::model::{Pace, ResourceSpec, TrackSpec, Tracking};
+use crate::store::db::Tx;
 
 impl Store {
     /// Tracks a resource from now on, as a person asked for it.
@@ -18,7 +17,7 @@ impl Store {
         resource: &ResourceSpec,
         tracking: &Tracking,
     ) -> Result<(), StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         let spec = TrackSpec {
             resource: resource.clone(),
             group: String::new(),
@@ -45,7 +44,7 @@ impl Store {
             "#,
             key,
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(done.rows_affected() == 1)
     }
@@ -54,7 +53,7 @@ impl Store {
 /// Tracks what a configuration names and what its lists have, and no longer what is in
 /// neither: all but `kept` and the members of `kept_groups`.
 pub(super) async fn sync(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     named: &[TrackSpec],
     members: &[TrackSpec],
     kept: &[String],
@@ -75,7 +74,7 @@ pub(super) async fn sync(
         "#,
         kept,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     track(tx, &named, "config", true).await?;
     track(tx, &members, "config", false).await?;
@@ -91,7 +90,7 @@ pub(super) async fn sync(
         kept,
         kept_groups,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -107,7 +106,7 @@ fn by_key(tracked: &[TrackSpec]) -> Vec<&TrackSpec> {
 /// Tracks resources in key order. Rows that are as they should be are not written; those
 /// that a person tracks only if they are to be taken over.
 async fn track(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     tracked: &[&TrackSpec],
     origin: &str,
     take_over: bool,
@@ -190,7 +189,7 @@ async fn track(
         origin,
         take_over,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -198,7 +197,7 @@ async fn track(
 /// Rows of the schedules that are named; a new one begins now, so that no tick from before
 /// it is made up.
 async fn schedules(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     tracked: &[&TrackSpec],
 ) -> Result<HashMap<(String, String), i64>, StoreError> {
     let mut named: Vec<(String, String)> = tracked
@@ -224,7 +223,7 @@ async fn schedules(
         &expressions,
         &zones,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     let rows = sqlx::query!(
         r#"
@@ -235,7 +234,7 @@ async fn schedules(
         &expressions,
         &zones,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(rows
         .into_iter()

@@ -28,7 +28,7 @@ impl Store {
     ///
     /// Whatever the database reports; nothing was changed then.
     pub async fn rescue(&self, max_rescues: u32) -> Result<Rescued, StoreError> {
-        let mut tx = self.pool.begin().await?;
+        let mut tx = self.db.begin().await?;
         let lapsed = sqlx::query_scalar!(
             r#"
             -- name: lapse
@@ -53,7 +53,7 @@ impl Store {
             "#,
             AT_MOST,
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(&mut tx)
         .await?;
         let expired = sqlx::query!(
             r#"
@@ -66,7 +66,7 @@ impl Store {
             "#,
             AT_MOST,
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(&mut tx)
         .await?;
         let limit = i32::try_from(max_rescues).unwrap_or(i32::MAX);
         let pick = |chosen: fn(bool, bool) -> bool| -> Vec<uuid::Uuid> {
@@ -95,7 +95,7 @@ impl Store {
             "#,
             &waiting,
         )
-        .execute(&mut *tx)
+        .execute(&mut tx)
         .await?;
         let why = format!(
             "worker_lost: the worker that held this job was lost {} times",
@@ -124,7 +124,7 @@ impl Store {
             select larder.make_partitions() as "made!"
             "#
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         Ok(made)
     }
@@ -144,7 +144,7 @@ impl Store {
             worker,
             version,
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(())
     }
@@ -163,7 +163,7 @@ impl Store {
             "#,
             worker,
         )
-        .execute(&self.pool)
+        .execute(&self.db)
         .await?;
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Store {
             select extract(epoch from clock_timestamp() - max(seen_at))::float8 from larder.workers
             "#
         )
-        .fetch_one(&self.pool)
+        .fetch_one(&self.db)
         .await?;
         Ok(ago)
     }

@@ -77,7 +77,7 @@ pub(super) async fn claim(
         seconds(request.lease),
         i64::try_from(most).unwrap_or(i64::MAX),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let satisfied: Vec<Uuid> = rows
         .iter()
@@ -229,7 +229,7 @@ pub(super) async fn write(
         seconds(request.lease),
         i64::try_from(row.room).unwrap_or(i64::MAX),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let call = rows.first().map(|row| CallId(row.call));
     let call = call.ok_or(sqlx::Error::RowNotFound)?;

@@ -62,7 +62,7 @@ pub(super) async fn close(
         usage.limit_id,
         usage.window.is_none(),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -100,7 +100,7 @@ pub(super) async fn keep(
         usage.cap,
         usage.rolling.map(seconds).unwrap_or(60.0),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -119,7 +119,7 @@ pub(super) async fn alerted(tx: &mut Tx<'_>, usage: &Usage) -> Result<(), StoreE
         usage.level(),
         starts_at,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

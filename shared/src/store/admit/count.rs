@@ -108,7 +108,7 @@ pub(super) async fn lock(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Fou
         "#,
         provider.as_str(),
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     let Some(lane) = lane.filter(|lane| lane.closed != Some(true)) else {
         return Ok(Found::Closed);
@@ -139,7 +139,7 @@ pub(in crate::store) async fn lock_lane(
         "#,
         provider.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(())
 }
@@ -159,7 +159,7 @@ pub(in crate::store) async fn lock_limits(
         "#,
         provider.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(())
 }
@@ -191,7 +191,7 @@ pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Co
         "#,
         provider.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let usages = rows
         .into_iter()
@@ -280,7 +280,7 @@ async fn state(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(Endpoints, S
         "#,
         provider.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let state = rows.first().map(|row| State {
         in_flight: row.in_flight,
@@ -311,7 +311,7 @@ pub(super) async fn fold(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(),
         "#,
         provider.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(())
 }

@@ -61,7 +61,7 @@ pub(super) async fn head(
             "#,
             lane,
         )
-        .fetch_optional(&mut **tx)
+        .fetch_optional(&mut *tx)
         .await?;
         return Ok(row.map(|row| Head {
             batch: BatchKey(row.key),
@@ -81,7 +81,7 @@ pub(super) async fn head(
             lane,
             most(wanted),
         )
-        .fetch_optional(&mut **tx)
+        .fetch_optional(&mut *tx)
         .await?;
         return Ok(row.map(|row| Head {
             batch: BatchKey(row.key),
@@ -108,7 +108,7 @@ pub(super) async fn head(
         within.as_deref(),
         most(wanted),
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     Ok(row.map(|row| Head {
         batch: BatchKey(row.key),

@@ -37,7 +37,7 @@ pub(super) async fn note(
         database,
         is_new,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -60,7 +60,7 @@ pub(super) async fn was_asked(
         "#,
         provider.as_str(),
     )
-    .fetch_one(&mut **tx)
+    .fetch_one(&mut *tx)
     .await?;
     if asked {
         sqlx::query!(
@@ -70,7 +70,7 @@ pub(super) async fn was_asked(
             "#,
             provider.as_str(),
         )
-        .execute(&mut **tx)
+        .execute(&mut *tx)
         .await?;
     }
     Ok(asked)

@@ -6,11 +6,12 @@
 
 use std::time::Duration;
 
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::count::Found;
 use super::open::Open;
-use super::{AdmitRequest, AdmittedCall, CallId, batch, count};
+use super::{AdmitRequest, AdmittedCall, CallId, Tx, batch, count};
 use crate::budget::{Caller, Pricing, Verdict};
 use crate::model::BatchKey;
 use crate::store::{Store, StoreError, seconds};
@@ -93,13 +94,12 @@ impl Store {
         request: &AdmitRequest<'_>,
         usage: &UsageRequest,
     ) -> Result<bool, StoreError> {
-        let mut connection = self.pool.acquire().await?;
-        is_due(&mut connection, request, usage).await
+        is_due(&self.db, request, usage).await
     }
 
     async fn is_usage_due_in(
         &self,
-        tx: &mut super::Tx<'_>,
+        tx: &mut Tx<'_>,
         request: &AdmitRequest<'_>,
         usage: &UsageRequest,
     ) -> Result<bool, StoreError> {
@@ -108,7 +108,7 @@ impl Store {
 }
 
 async fn is_due(
-    connection: &mut sqlx::PgConnection,
+    executor: impl PgExecutor<'_>,
     request: &AdmitRequest<'_>,
     usage: &UsageRequest,
 ) -> Result<bool, StoreError> {
@@ -138,7 +138,7 @@ async fn is_due(
         seconds(usage.every),
         usage.after.map(|call| call.0),
     )
-    .fetch_optional(connection)
+    .fetch_optional(executor)
     .await?;
     Ok(due.unwrap_or(false))
 }

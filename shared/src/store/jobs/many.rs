@@ -6,11 +6,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::JobFilter;
 use crate::model::JobStatus;
+use crate::store::db::Tx;
 use crate::store::{Store, StoreError, finish};
 
 /// Jobs that one transaction locks at most.
@@ -72,13 +72,13 @@ impl Store {
         let mut retried = Retried::default();
         let mut before = Uuid::max();
         while let Some(room) = selection.room(retried.matched) {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.db.begin().await?;
             let ids = sqlx::query_scalar!(
                 r#"
                 -- name: retry_pick
                 select id from larder.finished_jobs
                 where status in ('failed', 'cancelled')
-                  and ($1::larder.job_status is null or status = $1)
+                  and ($1::text is null or status = $1::text::larder.job_status)
                   and ($2::text is null or lane = $2)
                   and ($3::text is null or kind = $3)
                   and ($4::timestamptz is null or created_at < $4)
@@ -95,7 +95,7 @@ impl Store {
                 before,
                 room,
             )
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut tx)
             .await?;
             let Some(last) = ids.last() else {
                 break;
@@ -121,12 +121,12 @@ impl Store {
         let mut cancelled = Cancelled::default();
         let mut after = Uuid::nil();
         while let Some(room) = selection.room(cancelled.matched) {
-            let mut tx = self.pool.begin().await?;
+            let mut tx = self.db.begin().await?;
             let rows = sqlx::query!(
                 r#"
                 -- name: cancel_pick
                 select id, status = 'running' as "running!" from larder.jobs
-                where ($1::larder.job_status is null or status = $1)
+                where ($1::text is null or status = $1::text::larder.job_status)
                   and ($2::text is null or lane = $2)
                   and ($3::text is null or kind = $3)
                   and ($4::timestamptz is null or created_at < $4)
@@ -142,7 +142,7 @@ impl Store {
                 after,
                 room,
             )
-            .fetch_all(&mut *tx)
+            .fetch_all(&mut tx)
             .await?;
             let Some(last) = rows.last() else {
                 break;
@@ -164,7 +164,7 @@ impl Store {
 
 /// Lets those of the jobs wait again that failed or were cancelled, unless another live
 /// job refreshes the same resource; answers how many.
-pub(super) async fn retry_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result<u64, StoreError> {
+pub(super) async fn retry_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<u64, StoreError> {
     let back = sqlx::query!(
         r#"
         -- name: retry
@@ -190,7 +190,7 @@ pub(super) async fn retry_in(tx: &mut PgTransaction<'_>, ids: &[Uuid]) -> Result
         "#,
         ids,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(back.rows_affected())
 }

@@ -3,9 +3,8 @@
 //! The lane is locked before the ledger, as an admission does it: a record that locked
 //! its own row first could wait for an admission that waits for it.
 
-use sqlx::postgres::PgTransaction;
-
 use super::{CallRecord, CloseUntil, LaneClose};
+use crate::store::db::Tx;
 use crate::store::{StoreError, seconds};
 
 /// What a call can come to that the provider, or the way to it, is to blame for.
@@ -14,7 +13,7 @@ const FAILURES: [&str; 4] = ["provider_error", "timeout", "broken", "connect"];
 /// Closes the lane, unless the answer belongs to an earlier key. Only ever later: an
 /// answer that would open it sooner changes nothing, its reason included.
 pub(super) async fn close_lane(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
     close: &LaneClose,
 ) -> Result<(), StoreError> {
@@ -69,17 +68,13 @@ pub(super) async fn close_lane(
         period,
         close.by_address,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 /// Takes the locks that closing needs: of every lane behind the address, by name.
-async fn lock(
-    tx: &mut PgTransaction<'_>,
-    record: &CallRecord,
-    by_address: bool,
-) -> Result<(), StoreError> {
+async fn lock(tx: &mut Tx<'_>, record: &CallRecord, by_address: bool) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: record_lock_lanes
@@ -91,7 +86,7 @@ async fn lock(
         record.provider.as_str(),
         by_address,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(())
 }
@@ -99,7 +94,7 @@ async fn lock(
 /// Takes the lane's lock for a call that may have to open the circuit breaker; answers
 /// whether it may.
 pub(super) async fn prepare_breaker(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
 ) -> Result<bool, StoreError> {
     if !FAILURES.contains(&record.outcome) {
@@ -115,7 +110,7 @@ pub(super) async fn prepare_breaker(
 /// Which call that was follows from the ledger: it began after the lane had opened, and
 /// none has gone well since. Each pause is twice the one before. Answers the reason.
 pub(super) async fn open_breaker(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
 ) -> Result<Option<String>, StoreError> {
     let reason = sqlx::query_scalar!(
@@ -161,16 +156,13 @@ pub(super) async fn open_breaker(
         record.call.0,
         &FAILURES.map(str::to_owned),
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     Ok(reason)
 }
 
 /// Remembers that the key may not call the endpoint, so that nobody asks again today.
-pub(super) async fn forbid(
-    tx: &mut PgTransaction<'_>,
-    record: &CallRecord,
-) -> Result<(), StoreError> {
+pub(super) async fn forbid(tx: &mut Tx<'_>, record: &CallRecord) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: forbid_endpoint
@@ -183,7 +175,7 @@ pub(super) async fn forbid(
         record.endpoint.as_str(),
         record.call.0,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! Puts answers into the cache, never an older one over a newer one.
 
 use chrono::{DateTime, Utc};
-use sqlx::postgres::PgTransaction;
 
 use super::{CallRecord, NewEntry, StoredEntry};
 use crate::model::ResourceKey;
+use crate::store::db::Tx;
 use crate::store::{StoreError, seconds};
 
 /// Stores the call's answers in key order; answers which were stored, and whether they
@@ -14,7 +14,7 @@ use crate::store::{StoreError, seconds};
 /// what was asked for by a call that was admitted after the other one was recorded, which
 /// the calls' numbers tell. Of two overlapping calls the first recorded stays.
 pub(super) async fn store(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     if record.entries.is_empty() {
@@ -101,7 +101,7 @@ pub(super) async fn store(
         seconds(record.fresh_for),
         &hashes as &[Option<Vec<u8>>],
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(stored
         .into_iter()

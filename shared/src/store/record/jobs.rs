@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::postgres::PgTransaction;
 use uuid::Uuid;
 
 use super::{CallRecord, JobVerdict, Recorded};
+use crate::store::db::Tx;
 use crate::store::{StoreError, absences, finish, seconds};
 
 /// Why a job fails whose resource the provider does not know.
@@ -13,7 +13,7 @@ const NOT_FOUND: &str = "not_found: the provider does not know it";
 
 /// Finishes the jobs that are still ours, and moves their resources' next refresh.
 pub(super) async fn finish(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
@@ -36,7 +36,7 @@ pub(super) async fn finish(
         record.lease_token,
         record.call.0,
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     let held: HashMap<Uuid, _> = held.into_iter().map(|row| (row.id, row)).collect();
     let mut done = Vec::new();
@@ -114,7 +114,7 @@ pub(super) async fn finish(
 }
 
 /// Moves the next refresh of what was answered.
-async fn answered_resources(tx: &mut PgTransaction<'_>, keys: &[String]) -> Result<(), StoreError> {
+async fn answered_resources(tx: &mut Tx<'_>, keys: &[String]) -> Result<(), StoreError> {
     if keys.is_empty() {
         return Ok(());
     }
@@ -135,7 +135,7 @@ async fn answered_resources(tx: &mut PgTransaction<'_>, keys: &[String]) -> Resu
         "#,
         keys,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
@@ -143,7 +143,7 @@ async fn answered_resources(tx: &mut PgTransaction<'_>, keys: &[String]) -> Resu
 /// Moves the next refresh of what failed for good, further each time: otherwise every
 /// tick would pay for the same failure again.
 pub(in crate::store) async fn failed_resources(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     keys: &[String],
 ) -> Result<(), StoreError> {
     if keys.is_empty() {
@@ -166,7 +166,7 @@ pub(in crate::store) async fn failed_resources(
         "#,
         keys,
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! Replaces a reservation by its cost.
 
-use sqlx::postgres::PgTransaction;
-
 use super::{CallRecord, Settlement};
+use crate::store::db::Tx;
 use crate::store::{StoreError, seconds};
 
 /// What settling came to.
@@ -14,10 +13,7 @@ pub(super) struct Settled {
 }
 
 /// Settles the call's ledger row, once; a row that lapsed takes the real cost late.
-pub(super) async fn settle(
-    tx: &mut PgTransaction<'_>,
-    record: &CallRecord,
-) -> Result<Settled, StoreError> {
+pub(super) async fn settle(tx: &mut Tx<'_>, record: &CallRecord) -> Result<Settled, StoreError> {
     let (credits, requests, gave_up) = match record.settlement {
         Settlement::Answered { credits } => (Some(to_i32(credits)), 1_i16, false),
         Settlement::GaveUp => (None, 1, true),
@@ -58,7 +54,7 @@ pub(super) async fn settle(
             .and_then(|status| i16::try_from(status).ok()),
         seconds(record.duration),
     )
-    .fetch_optional(&mut **tx)
+    .fetch_optional(&mut *tx)
     .await?;
     let Some(row) = row else {
         return Ok(Settled {
@@ -77,7 +73,7 @@ pub(super) async fn settle(
 /// calls in flight: what is admitted meanwhile would be counted, and reserved, at the
 /// price from before.
 pub(super) async fn lock_reservations(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
 ) -> Result<(), StoreError> {
     sqlx::query!(
@@ -87,7 +83,7 @@ pub(super) async fn lock_reservations(
         "#,
         record.provider.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     sqlx::query!(
         r#"
@@ -102,7 +98,7 @@ pub(super) async fn lock_reservations(
         record.provider.as_str(),
         record.endpoint.as_str(),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(())
 }
@@ -111,7 +107,7 @@ pub(super) async fn lock_reservations(
 /// in flight are raised, and the endpoint runs one call at a time until a reply agrees.
 /// The caller holds the locks of [`lock_reservations`].
 pub(super) async fn raise_price(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
     drift: u32,
 ) -> Result<(), StoreError> {
@@ -127,7 +123,7 @@ pub(super) async fn raise_price(
         record.endpoint.as_str(),
         to_i32(drift),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     sqlx::query!(
         r#"
@@ -140,13 +136,13 @@ pub(super) async fn raise_price(
         record.endpoint.as_str(),
         to_i32(drift),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
 
 /// A reply agreed with its reservation, for the first time.
-async fn confirm_price(tx: &mut PgTransaction<'_>, record: &CallRecord) -> Result<(), StoreError> {
+async fn confirm_price(tx: &mut Tx<'_>, record: &CallRecord) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: confirm_price
@@ -158,7 +154,7 @@ async fn confirm_price(tx: &mut PgTransaction<'_>, record: &CallRecord) -> Resul
         record.provider.as_str(),
         record.endpoint.as_str(),
     )
-    .execute(&mut **tx)
+    .execute(&mut *tx)
     .await?;
     Ok(())
 }
