@@ -4,6 +4,8 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /src
+# How many compilers run at once; empty for one on each processor. Fewer where memory is short.
+ARG BUILD_JOBS=
 
 # Libraries first, with empty crates in our places: this layer is built again only when Cargo.lock or a Cargo.toml
 # changes, and it is most of the time.
@@ -16,12 +18,12 @@ COPY sandbox/Cargo.toml sandbox/
 COPY larder/Cargo.toml larder/
 RUN for crate in shared enqueuer worker sandbox larder; do mkdir $crate/src && touch $crate/src/lib.rs; done \
     && for crate in enqueuer worker larder; do echo 'fn main() {}' > $crate/src/main.rs; done \
-    && cargo build --release --locked --workspace
+    && cargo build --release --locked --workspace ${BUILD_JOBS:+--jobs $BUILD_JOBS}
 
 # Cargo goes by time, and the files of the checkout are older than the empty ones were.
 COPY . .
 RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
-    && cargo build --release --locked --workspace \
+    && cargo build --release --locked --workspace ${BUILD_JOBS:+--jobs $BUILD_JOBS} \
     && mkdir /out && cp target/release/larder target/release/enqueuer target/release/worker /out/
 
 FROM ${RUNTIME_IMAGE}

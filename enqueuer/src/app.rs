@@ -18,6 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::door::Door;
 use crate::lists::Lists;
+use crate::metrics_page::Census;
 use crate::phase::CurrentPhase;
 use crate::problem::{Cause, Kind, Problem};
 use crate::reads::{Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) readers: Option<Door>,
     /// Whether only this machine can connect.
     pub(crate) is_loopback: bool,
+    pub(crate) census: Census,
     pub(crate) copies: Copies,
     pub(crate) flights: Flights,
     pub(crate) keeper: Keeper,

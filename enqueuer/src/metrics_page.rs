@@ -4,11 +4,14 @@
 //! only here: workers do not report them, so that ten of them do not report them ten
 //! times. When the database is away the page still shows the rest.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
-use shared::metrics::{self, BudgetFigures};
-use shared::model::JobStatus;
+use chrono::{DateTime, Utc};
+use shared::metrics::{self, BudgetFigures, LaneFigures};
 use shared::store::StoreError;
 
 use crate::app::App;
@@ -28,30 +31,73 @@ pub(crate) async fn show(State(app): State<App>) -> impl IntoResponse {
 }
 
 async fn read_database(app: &App) -> Result<(), StoreError> {
-    for lane in app.store.queue_state().await? {
-        metrics::lane_open(&lane.lane, lane.open);
-        metrics::jobs(&lane.lane, JobStatus::Pending.as_str(), lane.pending);
-        metrics::jobs(&lane.lane, JobStatus::Running.as_str(), lane.running);
-        metrics::oldest_due(&lane.lane, lane.oldest_due_secs);
+    for lane in app.store.lane_counts().await? {
+        metrics::lane(LaneFigures {
+            lane: &lane.lane,
+            open: lane.open,
+            reason: lane.reason.as_deref(),
+            due: lane.due,
+            scheduled: lane.scheduled,
+            retry: lane.retry,
+            lane_closed: lane.lane_closed,
+            running: lane.running,
+            oldest_due_secs: lane.oldest_due_secs,
+        });
     }
     for lane in app.store.budget().await? {
         for limit in lane.limits {
-            let (provider, name) = (&lane.provider, &limit.name);
+            let unix = |at: DateTime<Utc>| at.timestamp();
             metrics::budget(BudgetFigures {
-                provider,
-                limit: name,
+                provider: &lane.provider,
+                limit: &limit.name,
                 unit: &limit.unit,
                 cap: limit.cap,
                 spent: limit.spent,
                 reserved: limit.reserved,
                 foreign: limit.foreign,
+                kept: limit.kept,
+                remote_drift: limit.remote.as_ref().and_then(|remote| remote.drift),
+                projected: limit.projected,
                 alert_level: limit.alert_level,
-                exhausted_at: limit.exhausted_at.map(|at| at.timestamp()),
+                exhausted_at: limit.exhausted_at.map(unix),
+                starts_at: limit.starts_at.map(unix),
+                resets_at: limit.resets_at.map(unix),
             });
-            if let Some(at) = limit.resets_at {
-                metrics::budget_reset(provider, name, at.timestamp());
-            }
         }
     }
+    metrics::workers(app.store.live_workers().await?);
+    if app.census.is_due() {
+        let began = Instant::now();
+        for counts in app.store.resource_counts().await? {
+            let states = [
+                ("fresh", counts.fresh),
+                ("overdue", counts.overdue),
+                ("past_bound", counts.past_bound),
+                ("missing", counts.missing),
+            ];
+            metrics::resources(&counts.provider, states, counts.most_overdue_secs);
+        }
+        app.census.taken(began.elapsed());
+    }
     Ok(())
+}
+
+/// When tracked resources are counted again: all of them are read for it, so the longer it
+/// takes, the more seldom.
+#[derive(Debug, Default)]
+pub(crate) struct Census(Mutex<Option<Instant>>);
+
+impl Census {
+    /// Of the time of the database, at most a fiftieth goes into counting.
+    const SHARE: u32 = 50;
+
+    fn is_due(&self) -> bool {
+        let next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        next.is_none_or(|next| Instant::now() >= next)
+    }
+
+    fn taken(&self, took: Duration) {
+        let mut next = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *next = Some(Instant::now() + took * Self::SHARE);
+    }
 }

@@ -17,6 +17,7 @@ use crate::app::{self, App, Shared};
 use crate::door::Door;
 use crate::error::EnqueuerError;
 use crate::lists::Lists;
+use crate::metrics_page::Census;
 use crate::phase::CurrentPhase;
 use crate::reads::{self, Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
 use crate::{connections, descriptors, prepare, tick};
@@ -157,6 +158,7 @@ impl Enqueuer {
             .map_err(EnqueuerError::Database)?;
         let config = catalog.config();
         Ok(App::new(Shared {
+            census: Census::default(),
             copies: Copies::new(config.enqueuer.memory_bytes),
             flights: Flights::default(),
             keeper,

@@ -31,6 +31,7 @@ mod demand;
 mod durable;
 mod enqueue;
 mod error;
+mod figures;
 mod finish;
 mod follow;
 mod heartbeat;
@@ -41,12 +42,13 @@ mod look;
 mod migrate;
 mod notify;
 mod prune;
-mod queue_state;
 mod reach;
 mod record;
 mod reports;
 mod resources;
+mod roles;
 mod schedule;
+mod spending;
 mod sync;
 mod tick;
 mod track;
@@ -69,6 +71,7 @@ pub use claim::{Claim, ClaimedJob, Claimer};
 pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};
 pub use error::StoreError;
+pub use figures::{LaneCounts, ResourceCounts};
 pub use finish::{JobEnd, JobOutcome};
 pub use follow::{Followed, ListProblem};
 pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
@@ -77,7 +80,6 @@ pub use look::{LaneLook, Look};
 pub use migrate::MIGRATOR;
 pub use notify::Notifier;
 pub use prune::Retention;
-pub use queue_state::QueueState;
 pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,
     StoredEntry,
@@ -85,6 +87,7 @@ pub use record::{
 pub use reports::{LimitReport, TakenReport};
 pub use resources::{ResourceFilter, ResourceRow};
 pub use schedule::ScheduleRow;
+pub use spending::SpentBy;
 pub use tick::{ClosedLane, Ticked};
 pub use upkeep::Rescued;
 

@@ -61,6 +61,10 @@ pub(crate) enum CallError {
 }
 
 impl CallError {
+    /// All that [`Self::outcome`] can be, beside `bad_request`, which replies can be too.
+    pub(crate) const OUTCOMES: [&str; 5] =
+        ["not_sent", "connect", "timeout", "broken", "too_large"];
+
     /// What stands in the ledger; a closed set.
     pub(crate) fn outcome(&self) -> &'static str {
         match self {

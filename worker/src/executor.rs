@@ -167,7 +167,9 @@ impl Executor {
                         }
                     }
                 }
-                Err(error) if record.entries.is_empty() && record.outcome == "cannot_store" => {
+                Err(error)
+                    if record.entries.is_empty() && record.outcome == verdict::CANNOT_STORE =>
+                {
                     tracing::error!(call = %call.id, error = %error.chain(), "cannot record; the call will lapse as spent");
                     return None;
                 }
@@ -248,6 +250,7 @@ impl Executor {
         metrics::jobs_finished(provider, "completed", recorded.completed);
         metrics::jobs_finished(provider, "failed", recorded.failed);
         metrics::leases_lost(recorded.lost);
+        count_attempts(call, record, took);
         tracing::info!(
             call = %call.id,
             %provider,
@@ -283,6 +286,16 @@ impl Executor {
         }
         self.wake.wake_calls();
     }
+}
+
+/// Waits and times of a call's jobs, and attempts that will be made again.
+fn count_attempts(call: &AdmittedCall, record: &CallRecord, took: Duration) {
+    let lane = record.provider.as_str();
+    for job in &call.jobs {
+        metrics::job_run(lane, job.waited, took);
+    }
+    let again = |job: &&JobResult| matches!(job.verdict, JobVerdict::Retry { .. });
+    metrics::retries(lane, record.jobs.iter().filter(again).count());
 }
 
 /// One line for each job of a call, by which a job can be followed: what is as it should

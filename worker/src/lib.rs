@@ -25,6 +25,7 @@ pub mod handlers;
 mod heartbeat;
 mod http;
 mod in_flight;
+mod labels;
 mod local;
 mod pacing;
 mod process;

@@ -109,7 +109,6 @@ impl Local {
         mut slots: Vec<OwnedSemaphorePermit>,
         ended: &mpsc::Sender<Ended>,
     ) {
-        let claimed = Instant::now();
         let Some(token) = jobs.first().map(|job| job.lease_token) else {
             return;
         };
@@ -121,12 +120,18 @@ impl Local {
                 continue;
             };
             let (id, lease_token) = (job.id, job.lease_token);
+            let is_last = job.attempt >= job.max_attempts;
             let (runner, lost) = (Arc::clone(&self.runner), lost.child_token());
             let (ended, give_up) = (ended.clone(), self.give_up.clone());
             self.running.spawn(async move {
+                let waited = (job.started_at - job.run_at).to_std().unwrap_or_default();
                 let started = Instant::now();
-                let end = runner.run(job, lost, &give_up).await;
-                metrics::job_run("local", started - claimed, started.elapsed());
+                let end = match runner.run(job, lost, &give_up).await {
+                    // The record would find so too; said here, it is counted as what it is.
+                    JobEnd::Retry { error, .. } if is_last => JobEnd::Fail { error },
+                    end => end,
+                };
+                metrics::job_run("local", waited, started.elapsed());
                 let outcome = JobOutcome {
                     id,
                     lease_token,
@@ -190,6 +195,11 @@ fn report(ended: &[JobOutcome], held: usize) {
         .iter()
         .filter(|outcome| matches!(outcome.end, JobEnd::Fail { .. }))
         .count();
+    let again = ended
+        .iter()
+        .filter(|outcome| matches!(outcome.end, JobEnd::Retry { .. }))
+        .count();
+    metrics::retries("local", again);
     metrics::jobs_finished("local", "completed", done);
     metrics::jobs_finished("local", "failed", failed);
     metrics::leases_lost(ended.len() - held);

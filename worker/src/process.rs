@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use shared::catalog::Catalog;
 use shared::config::{Config, Secrets};
+use shared::metrics;
 use shared::model::ProviderName;
 use shared::retry::RetryPolicy;
 use shared::store::{Listener, Notifier, Retention, Store, StoreError, Wake};
@@ -21,6 +22,7 @@ use crate::executor::{Anomalies, Executor};
 use crate::handlers::{Handlers, Services, ServicesError};
 use crate::heartbeat;
 use crate::in_flight::InFlight;
+use crate::labels;
 use crate::local::{Local, Runner};
 use crate::pump::Pump;
 use crate::upkeep::Upkeep;
@@ -86,6 +88,7 @@ impl Worker {
     ///
     /// [`WorkerError`] for a URL, a provider or a webhook that can never be used.
     pub fn start(options: WorkerOptions) -> Result<Self, WorkerError> {
+        metrics::zero(&labels::of(&options.catalog));
         let config = &options.catalog.config().worker;
         let patience = options.catalog.config().database.acquire_timeout;
         let connect =

@@ -23,6 +23,9 @@ use shared::store::{
 
 use crate::client::CallError;
 
+/// The outcome of a call whose answer the database refused.
+pub(crate) const CANNOT_STORE: &str = "cannot_store";
+
 /// How long an address is left alone that a provider has throttled as a whole: the rule
 /// gives no time, and one minute is what the shortest windows of providers last.
 const IP_PAUSE: Duration = Duration::from_secs(60);
@@ -137,7 +140,7 @@ pub(crate) fn without_answers(verdict: Verdict, why: &str) -> Verdict {
         .map(|job| JobResult {
             verdict: match job.verdict {
                 JobVerdict::Done => JobVerdict::Fail {
-                    error: format!("cannot_store: {why}"),
+                    error: format!("{CANNOT_STORE}: {why}"),
                 },
                 other => other,
             },
@@ -145,7 +148,7 @@ pub(crate) fn without_answers(verdict: Verdict, why: &str) -> Verdict {
         })
         .collect();
     Verdict {
-        outcome: "cannot_store",
+        outcome: CANNOT_STORE,
         entries: Vec::new(),
         jobs,
         ..verdict

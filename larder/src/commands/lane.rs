@@ -76,7 +76,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 
 async fn unknown(store: &Store, lane: &LaneName) -> Failure {
     let failure = Failure::new(format!("there is no lane {lane}"));
-    match store.queue_state().await {
+    match store.lane_counts().await {
         Ok(lanes) => {
             let lanes: Vec<String> = lanes.into_iter().map(|state| state.lane).collect();
             failure.with_help(format!("there is: {}", lanes.join(", ")))

@@ -117,6 +117,8 @@ pub struct ClaimedRefresh {
     pub attempt: i32,
     /// After how many it fails for good.
     pub max_attempts: i32,
+    /// For how long it had been due.
+    pub waited: Duration,
 }
 
 impl Store {

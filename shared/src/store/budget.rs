@@ -48,6 +48,8 @@ pub struct LimitState {
     /// Of a window that stands still: the highest of 50, 80, 95 and 100 percent that it
     /// has reached, or 0.
     pub alert_level: i16,
+    /// When a window that stands still began.
+    pub starts_at: Option<DateTime<Utc>>,
     /// When a window that stands still ends.
     pub resets_at: Option<DateTime<Utc>>,
     /// What the window will hold at its end at this pace; `None` for other kinds.
@@ -90,6 +92,7 @@ impl Store {
                    u.name as "name?", u.unit as "unit?", u.kind as "kind?", u.cap as "cap?",
                    u.spent as "spent?", u.reserved as "reserved?", u.others as "others?",
                    u.kept as "kept?", u.soft as "soft?", u.starts_at is not null as still,
+                   case when isfinite(u.starts_at) then u.starts_at end as starts_at,
                    case when isfinite(u.ends_at) then u.ends_at end as ends_at,
                    (pace.taken * extract(epoch from pace.length) / pace.passed)::float8 as projected,
                    case when pace.taken > 0 and pace.taken < u.cap
@@ -155,6 +158,7 @@ impl Store {
                     Some(true) => alert_level(spent + reserved + foreign, cap),
                     _ => 0,
                 },
+                starts_at: row.starts_at,
                 resets_at: row.ends_at,
                 projected: row.projected.map(whole),
                 exhausted_at: row.exhausted_at,

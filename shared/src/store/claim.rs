@@ -27,6 +27,8 @@ pub struct ClaimedJob {
     pub kind: String,
     /// What the handler gets.
     pub args: serde_json::Value,
+    /// When it became due.
+    pub run_at: DateTime<Utc>,
     /// When this attempt began, by the database's clock.
     pub started_at: DateTime<Utc>,
     /// Which attempt this is, from 1 on.
@@ -172,6 +174,7 @@ impl Claimer {
                     id: JobId(row.id),
                     kind: row.kind,
                     args: row.args,
+                    run_at: row.run_at,
                     started_at: row.started_at,
                     attempt: row.attempt,
                     max_attempts: row.max_attempts,

@@ -1,6 +1,7 @@
 //! Which jobs share a call.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -66,6 +67,7 @@ pub(super) async fn claim(
             for update skip locked
         ))
         returning id, resource_key as "key!", item, attempt, max_attempts, class, priority,
+            greatest(extract(epoch from started_at - run_at), 0)::float8 as "waited_secs!",
             exists (select from larder.entries e
                     where e.resource_key = jobs.resource_key
                       and e.requested_at > jobs.satisfied_after) as "satisfied!"
@@ -107,6 +109,7 @@ pub(super) async fn claim(
                 item: row.item,
                 attempt: row.attempt,
                 max_attempts: row.max_attempts,
+                waited: Duration::from_secs_f64(row.waited_secs),
             })
             .collect(),
     })
@@ -240,6 +243,7 @@ pub(super) async fn write(
             item: row.item,
             attempt: 1,
             max_attempts: row.max_attempts?,
+            waited: Duration::ZERO,
         })
     });
     Ok((call, riders.collect()))

@@ -1,0 +1,155 @@
+//! What the metrics show of lanes, workers and tracked resources.
+
+use super::{Store, StoreError};
+
+/// A worker that was seen within this time is alive.
+const SEEN_SECS: f64 = 60.0;
+
+/// One lane and its live jobs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaneCounts {
+    /// Which lane.
+    pub lane: String,
+    /// Whether it takes calls.
+    pub open: bool,
+    /// Why it does not.
+    pub reason: Option<String>,
+    /// Due, and not taken yet.
+    pub due: i64,
+    /// Waiting for their time.
+    pub scheduled: i64,
+    /// Waiting for their next attempt.
+    pub retry: i64,
+    /// Waiting for the lane.
+    pub lane_closed: i64,
+    /// Held by a worker.
+    pub running: i64,
+    /// For how long the longest-waiting due job has been due, in seconds; 0 when none is
+    /// due or the lane is closed.
+    pub oldest_due_secs: f64,
+}
+
+/// A provider's tracked resources, by state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ResourceCounts {
+    /// Whose.
+    pub provider: String,
+    /// Answered as they are, and good.
+    pub fresh: i64,
+    /// Answered as they are, with their age: the next refresh is late.
+    pub overdue: i64,
+    /// Too old to be answered: readers wait.
+    pub past_bound: i64,
+    /// Never fetched.
+    pub missing: i64,
+    /// How late the latest refresh is, in seconds.
+    pub most_overdue_secs: f64,
+}
+
+impl Store {
+    /// Every lane's live jobs by why they wait, from one statement.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn lane_counts(&self) -> Result<Vec<LaneCounts>, StoreError> {
+        let lanes = sqlx::query_as!(
+            LaneCounts,
+            r#"
+            -- name: lane_counts
+            select l.lane, o.open as "open!", case when not o.open then l.closed_reason end as reason,
+                   case when o.open then coalesce(j.due, 0) else 0 end as "due!",
+                   case when o.open then coalesce(j.scheduled, 0) else 0 end as "scheduled!",
+                   case when o.open then coalesce(j.retry, 0) else 0 end as "retry!",
+                   case when o.open then 0 else coalesce(j.pending, 0) end as "lane_closed!",
+                   coalesce(j.running, 0) as "running!",
+                   case when o.open then coalesce(greatest(extract(epoch from t.at - j.oldest), 0), 0)
+                        else 0 end::float8 as "oldest_due_secs!"
+            from larder.lanes l
+            cross join (select clock_timestamp() as at) t
+            cross join lateral (select coalesce(l.closed_until <= t.at, true) as open) o
+            left join (
+                select lane, count(*) filter (where status = 'running') as running,
+                       count(*) filter (where status = 'pending') as pending,
+                       count(*) filter (where status = 'pending' and run_at <= n.at) as due,
+                       count(*) filter (where status = 'pending' and run_at > n.at and attempt = 0)
+                           as scheduled,
+                       count(*) filter (where status = 'pending' and run_at > n.at and attempt > 0)
+                           as retry,
+                       min(run_at) filter (where status = 'pending') as oldest
+                from larder.jobs
+                cross join (select clock_timestamp() as at) n
+                group by lane
+            ) j using (lane)
+            where l.removed_at is null
+            order by l.lane
+            "#
+        )
+        .fetch_all(&self.db)
+        .await?;
+        Ok(lanes)
+    }
+
+    /// How many workers were seen within the last minute.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn live_workers(&self) -> Result<i64, StoreError> {
+        let workers = sqlx::query_scalar!(
+            r#"
+            -- name: live_workers
+            select count(*) as "count!" from larder.workers
+            where seen_at > clock_timestamp() - make_interval(secs => $1)
+            "#,
+            SEEN_SECS,
+        )
+        .fetch_one(&self.db)
+        .await?;
+        Ok(workers)
+    }
+
+    /// Tracked resources by provider and state. Reads them all: ask seldom.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn resource_counts(&self) -> Result<Vec<ResourceCounts>, StoreError> {
+        let providers = sqlx::query_as!(
+            ResourceCounts,
+            r#"
+            -- name: resource_counts
+            select l.lane as provider,
+                   coalesce(c.fresh, 0) as "fresh!", coalesce(c.overdue, 0) as "overdue!",
+                   coalesce(c.past_bound, 0) as "past_bound!", coalesce(c.missing, 0) as "missing!",
+                   coalesce(c.late, 0)::float8 as "most_overdue_secs!"
+            from larder.lanes l
+            left join (
+                select r.provider,
+                       count(*) filter (where s.state = 'fresh') as fresh,
+                       count(*) filter (where s.state = 'overdue') as overdue,
+                       count(*) filter (where s.state = 'past_bound') as past_bound,
+                       count(*) filter (where s.state = 'missing') as missing,
+                       greatest(extract(epoch from max(t.at - r.next_refresh_at)), 0) as late
+                from larder.resources r
+                cross join (select clock_timestamp() as at) t
+                left join larder.entries e using (resource_key)
+                cross join lateral (
+                    select case when e.resource_key is null then 'missing'
+                                when r.max_age is not null and e.fetched_at + r.max_age < t.at
+                                    then 'past_bound'
+                                when e.fresh_until > t.at then 'fresh'
+                                else 'overdue' end as state
+                ) s
+                where r.tracked
+                group by r.provider
+            ) c on c.provider = l.lane
+            where l.is_provider and l.removed_at is null
+            order by l.lane
+            "#
+        )
+        .fetch_all(&self.db)
+        .await?;
+        Ok(providers)
+    }
+}
