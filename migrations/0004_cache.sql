@@ -103,6 +103,10 @@ create table larder.entries (
     content_hash bytea,
     -- When it last began to say something else; the refreshes since then found it unchanged.
     changed_at timestamptz not null default clock_timestamp(),
+    -- The header by which a next call for the same asks whether it is still so, and a digest of
+    -- what the call asked for.
+    validator text,
+    validator_of text,
     -- Of two copies of this row the one with the higher number is the newer.
     revision bigint not null default nextval('larder.entry_revisions'),
     -- The transaction that wrote the row, for processes that keep copies.

@@ -53,6 +53,7 @@ mod sync;
 mod tick;
 mod track;
 mod upkeep;
+mod validators;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -90,6 +91,7 @@ pub use schedule::ScheduleRow;
 pub use spending::SpentBy;
 pub use tick::{ClosedLane, Ticked};
 pub use upkeep::Rescued;
+pub use validators::Validator;
 
 /// Channel on which jobs are announced. A hint: the payload is empty.
 pub const JOBS_CHANNEL: &str = "larder_jobs";

@@ -200,10 +200,11 @@ impl Client {
         })
     }
 
-    /// Sends the request, unless `send_by` has passed or `stop` was called.
+    /// Sends the request, with the header line `condition`, unless `send_by` has passed or `stop` was called.
     pub(crate) async fn send(
         &self,
         request: &CallRequest,
+        condition: Option<&str>,
         send_by: Moment,
         stop: &CancellationToken,
     ) -> Result<Reply, CallError> {
@@ -217,9 +218,11 @@ impl Client {
                 query.append_pair(name, key.expose_secret());
             }
         }
-        let request = self
-            .http
-            .get(url)
+        let mut request = self.http.get(url);
+        if let Some((name, value)) = condition.and_then(|line| line.split_once(": ")) {
+            request = request.header(name, value);
+        }
+        let request = request
             .build()
             .map_err(|error| CallError::Build(error.without_url()))?;
         // The last moment at which it can still be kept back.

@@ -26,6 +26,7 @@
 //! [`crate::verdict`]. Neither does any IO.
 
 mod anomalies;
+mod conditions;
 mod limits;
 
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use shared::provider::{Charge, Provider, RawReply, RetryAfter};
 use shared::retry::RetryPolicy;
 use shared::store::{
     AdmittedCall, CallRecord, JobResult, JobVerdict, Notifier, Recorded, Settlement, Store,
-    StoreError, Wake,
+    StoreError, Validator, Wake,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -74,11 +75,15 @@ pub(crate) struct Executor {
 
 impl Executor {
     /// Sends an admitted call, unless `send_by` has passed, and records what came of it.
-    pub(crate) async fn run(&self, call: AdmittedCall, send_by: Moment, hold: Hold) {
+    pub(crate) async fn run(&self, mut call: AdmittedCall, send_by: Moment, hold: Hold) {
+        let condition = self.condition(&mut call).await;
         let started = Instant::now();
-        let replied = self.call(&call, send_by, &hold.lost).await;
+        let replied = self
+            .call(&call, condition.as_ref(), send_by, &hold.lost)
+            .await;
         let took = started.elapsed();
         let mut reports = Vec::new();
+        let mut validator = None;
         let (status, verdict) = match replied {
             Ok(reply) => {
                 let raw = RawReply {
@@ -91,9 +96,13 @@ impl Executor {
                 if reading.charged == (Charge::ByRule { anomaly: true }) {
                     (self.anomalies).note(self.provider.name(), &call.endpoint, call.id);
                 }
+                validator = self.validator(&call, &reply);
                 let date = header(&reply, "date").and_then(RetryAfter::parse);
                 let mut verdict =
                     verdict::of_reading(&call, reading, date, &self.retry, self.max_retry_after);
+                if condition.is_some() {
+                    verdict.accept_unchanged();
+                }
                 let limits = self
                     .provider
                     .rate_limits(&raw, date.and_then(RetryAfter::moment));
@@ -106,7 +115,7 @@ impl Executor {
             Err(error) => (None, verdict::of_error(&call, &error, &self.retry)),
         };
         let is_throttled = verdict.outcome == "throttled";
-        let recorded = self.record(&call, status, took, verdict).await;
+        let recorded = self.record(&call, status, took, verdict, validator).await;
         drop(hold);
         if let Some(recorded) = recorded {
             self.announce(&recorded);
@@ -120,6 +129,7 @@ impl Executor {
     async fn call(
         &self,
         call: &AdmittedCall,
+        condition: Option<&Validator>,
         send_by: Moment,
         lost: &CancellationToken,
     ) -> Result<Reply, CallError> {
@@ -134,7 +144,10 @@ impl Executor {
         if lost.is_cancelled() {
             return Err(CallError::TooLate);
         }
-        self.client.send(&request, send_by, &self.stop).await
+        let condition = condition.map(|condition| condition.line.as_str());
+        self.client
+            .send(&request, condition, send_by, &self.stop)
+            .await
     }
 
     /// Records until the database has it: an answer that was paid for is not dropped
@@ -146,9 +159,11 @@ impl Executor {
         http_status: Option<u16>,
         took: Duration,
         verdict: Verdict,
+        validator: Option<Validator>,
     ) -> Option<Recorded> {
         let outcome = verdict.outcome;
         let mut record = self.row(call, http_status, took, verdict);
+        record.validator = validator;
         let mut attempt = 0;
         loop {
             match self.store.record(&record).await {
@@ -202,6 +217,8 @@ impl Executor {
             http_status,
             duration,
             entries: verdict.entries,
+            validator: None,
+            unchanged: verdict.unchanged,
             fresh_for,
             negative_ttl: self.negative_ttl,
             jobs: verdict.jobs,
@@ -219,6 +236,7 @@ impl Executor {
             settlement: record.settlement,
             outcome,
             entries: Vec::new(),
+            unchanged: Vec::new(),
             jobs: record.jobs,
             close: record.close,
         };
@@ -226,6 +244,7 @@ impl Executor {
         CallRecord {
             outcome: verdict.outcome,
             entries: verdict.entries,
+            unchanged: verdict.unchanged,
             jobs: verdict.jobs,
             close: verdict.close,
             ..record

@@ -5,6 +5,7 @@
 //! | an answer                    | as reported  | done, item by item              |                 |
 //! | an item that is not there    | as reported  | fails, `not_found`              |                 |
 //! | throttled, dead key          | as reported  | wait again, no attempt is used  | closed          |
+//! | what there is has not changed | as reported | done, and the entry is renewed    |                 |
 //! | an error that may pass       | as reported  | try again later                 |                 |
 //! | an error that stays          | as reported  | fail                            |                 |
 //! | no answer                    | as reserved  | try again later                 |                 |
@@ -14,6 +15,7 @@
 use std::time::Duration;
 
 use serde_json::value::RawValue;
+use shared::model::ResourceKey;
 use shared::provider::{Charge, CloseFor, ItemReading, Outcome, Reading, Retry, RetryAfter};
 use shared::retry::RetryPolicy;
 use shared::store::{
@@ -36,8 +38,23 @@ pub(crate) struct Verdict {
     pub(crate) settlement: Settlement,
     pub(crate) outcome: &'static str,
     pub(crate) entries: Vec<NewEntry>,
+    /// Resources whose entries are as they were.
+    pub(crate) unchanged: Vec<ResourceKey>,
     pub(crate) jobs: Vec<JobResult>,
     pub(crate) close: Option<LaneClose>,
+}
+
+impl Verdict {
+    /// A 304 to a call that asked whether anything changed answers all of its jobs.
+    pub(crate) fn accept_unchanged(&mut self) {
+        if self.outcome != Outcome::NotModified.as_str() {
+            return;
+        }
+        for job in &mut self.jobs {
+            job.verdict = JobVerdict::Done;
+            self.unchanged.push(job.resource_key.clone());
+        }
+    }
 }
 
 /// The verdict on a complete reply. `date` is the reply's own `Date`, for a `Retry-After`
@@ -96,6 +113,7 @@ pub(crate) fn of_reading(
         settlement: Settlement::Answered { credits },
         outcome: reading.outcome.as_str(),
         entries,
+        unchanged: Vec::new(),
         jobs,
         close,
     }
@@ -126,6 +144,7 @@ pub(crate) fn of_error(call: &AdmittedCall, error: &CallError, retry: &RetryPoli
         },
         outcome: error.outcome(),
         entries: Vec::new(),
+        unchanged: Vec::new(),
         jobs,
         close: None,
     }
@@ -150,6 +169,7 @@ pub(crate) fn without_answers(verdict: Verdict, why: &str) -> Verdict {
     Verdict {
         outcome: CANNOT_STORE,
         entries: Vec::new(),
+        unchanged: Vec::new(),
         jobs,
         ..verdict
     }

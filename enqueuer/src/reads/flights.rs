@@ -218,13 +218,21 @@ pub(crate) async fn run(app: &App) {
 
 async fn ask(app: &App, new: &[(Wanted, ResourceSpec)]) -> Result<(), StoreError> {
     let keys: Vec<ResourceKey> = new.iter().map(|((key, _), _)| key.clone()).collect();
+    // What was written after its reader had looked, and before the flight was opened, is in
+    // no later look.
+    let loaded = app.keeper.load(keys.clone()).await;
+    for held in loaded.unwrap_or_default() {
+        (app.flights).written(held.state.counter.key(), held.state.revision);
+    }
     let absent = app.store.absent(&keys).await?;
     let closed = app.store.closed().await?;
     let attempts = app.config().queue.max_attempts;
     let (mut asked, mut requests) = (Vec::new(), Vec::new());
     for (wanted, resource) in new {
         let (key, newer) = wanted;
-        if let Some(secs) = absent.get(key) {
+        if !app.flights.has(key, *newer) {
+            // It has landed already.
+        } else if let Some(secs) = absent.get(key) {
             app.copies.note_absent(key.clone(), *secs);
             app.flights.end(wanted, End::Failed("not_found".to_owned()));
         } else if let Some(closed) = closed.get(resource.provider.as_str()) {
@@ -245,13 +253,6 @@ async fn ask(app: &App, new: &[(Wanted, ResourceSpec)]) -> Result<(), StoreError
     job_log::enqueued(&enqueued, "a waiting reader");
     for (wanted, enqueued) in asked.iter().zip(enqueued) {
         app.flights.note_job(wanted, enqueued.job.id);
-    }
-    // What was written before the flight was opened, and after its reader had looked, is in
-    // no later look.
-    let keys: Vec<ResourceKey> = asked.iter().map(|(key, _)| key.clone()).collect();
-    let loaded = app.keeper.load(keys).await;
-    for held in loaded.unwrap_or_default() {
-        (app.flights).written(held.state.counter.key(), held.state.revision);
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::harness::{SECRET, TestResult, url_of};
 
 /// The binary in a directory without any file, and in no environment but this.
-fn enqueuer(environment: &[(&str, &str)]) -> Command {
+pub(crate) fn enqueuer(environment: &[(&str, &str)]) -> Command {
     let directory = std::env::temp_dir().join("enqueuer-binary-tests");
     std::fs::create_dir_all(&directory).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_enqueuer"));

@@ -268,6 +268,8 @@ impl Server {
                     content_hash: None,
                 })
                 .collect(),
+            validator: None,
+            unchanged: Vec::new(),
             fresh_for: Duration::from_secs(60),
             negative_ttl: std::time::Duration::from_secs(600),
             jobs: call

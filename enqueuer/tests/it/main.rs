@@ -19,6 +19,7 @@ mod jobs;
 mod jobs_many;
 mod lists;
 mod memory;
+mod one_flight;
 mod operations;
 mod process_pending;
 mod reads;

@@ -12,8 +12,10 @@
 mod admit;
 mod calls;
 mod closed;
+mod credits;
 mod drain;
 mod place;
+mod read;
 mod report;
 mod upstream;
 mod wake;
@@ -46,17 +48,33 @@ enum What {
     Calls(calls::Arguments),
     /// What jobs that wait for a closed lane cost those of another one
     Closed(closed::Arguments),
+    /// How fast readers are answered from memory, side by side with nginx
+    Read(read::Arguments),
+    /// What a day costs with ever more readers, beside a cache that fetches when it is read
+    Credits(credits::Arguments),
+    /// Serves readers of a database that bench read has filled
+    #[command(hide = true)]
+    ServeReads,
 }
 
 /// Measures, and leaves nothing behind, also after a signal.
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let mut signals = Signals::register()?;
+    // These two need no database of their own.
+    match &arguments.what {
+        What::ServeReads => return read::serve(&mut signals).await,
+        What::Credits(arguments) => return credits::run(arguments),
+        _ => {}
+    }
     let json = match &arguments.what {
         What::Drain(arguments) => arguments.json,
         What::Wake(arguments) => arguments.json,
         What::Admit(arguments) => arguments.json,
         What::Calls(arguments) => arguments.json,
         What::Closed(arguments) => arguments.json,
+        What::Read(arguments) => arguments.json,
+        What::Credits(arguments) => arguments.json,
+        What::ServeReads => false,
     };
     let place = tokio::select! {
         place = Place::make() => place?,
@@ -70,6 +88,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             What::Admit(arguments) => admit::run(arguments, &place, &mut report).await,
             What::Calls(arguments) => calls::run(arguments, &place, &mut report).await,
             What::Closed(arguments) => closed::run(arguments, &place, &mut report).await,
+            What::Read(arguments) => read::run(arguments, &place, &mut report).await,
+            What::Credits(_) | What::ServeReads => Ok(()),
         }
     };
     let measured = tokio::select! {

@@ -73,6 +73,12 @@ pub struct ProviderConfig {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volatile: Vec<String>,
 
+    /// Whether replies carry an `ETag` or `Last-Modified` by which the next call for the
+    /// same may ask whether anything changed. What a 304 costs is said in `cost`, where
+    /// its outcome is `not_modified`.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub validators: bool,
+
     /// JSON pointer to the provider's own words about an error, such as
     /// `/status/error_message`.
     #[serde(skip_serializing_if = "Option::is_none")]

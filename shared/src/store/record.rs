@@ -20,6 +20,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::validators::{self, Validator};
 use super::{CallId, Store, StoreError};
 use crate::model::{EndpointName, JobId, ProviderName, ResourceKey};
 
@@ -148,6 +149,10 @@ pub struct CallRecord {
     pub duration: Duration,
     /// Answers for the cache.
     pub entries: Vec<NewEntry>,
+    /// By what a next call can ask whether these answers are still so.
+    pub validator: Option<Validator>,
+    /// Resources whose entries are as they were, as the provider says.
+    pub unchanged: Vec<ResourceKey>,
     /// For how long an answer is fresh whose resource is not tracked.
     pub fresh_for: Duration,
     /// For how long "does not exist" is remembered.
@@ -225,6 +230,7 @@ impl Store {
         };
         jobs::finish(&mut tx, record, &mut recorded).await?;
         recorded.stored = entries::store(&mut tx, record).await?;
+        (recorded.stored).extend(validators::confirm(&mut tx, record).await?);
         if may_break {
             recorded.closed = close::open_breaker(&mut tx, record).await?;
         }

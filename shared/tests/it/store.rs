@@ -280,6 +280,8 @@ pub(crate) fn answered(call: &AdmittedCall, credits: u32, body: &str) -> CallRec
                 content_hash: None,
             })
             .collect(),
+        validator: None,
+        unchanged: Vec::new(),
         fresh_for: Duration::from_secs(60),
         negative_ttl: Duration::from_secs(600),
         jobs: verdicts(call, &JobVerdict::Done),

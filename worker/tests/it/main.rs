@@ -25,6 +25,7 @@ mod shutdown;
 mod spawned;
 mod storing;
 mod trouble;
+mod unchanged;
 mod upstream_safety;
 mod usage;
 mod waking;

@@ -205,6 +205,8 @@ fn answered(call: AdmittedCall) -> Result<CallRecord, Failure> {
         outcome: "ok",
         http_status: Some(200),
         duration: Duration::from_millis(20),
+        validator: None,
+        unchanged: Vec::new(),
         fresh_for: Duration::from_secs(60),
         negative_ttl: Duration::from_secs(600),
         close: None,

@@ -2,6 +2,7 @@
 //! sandbox behind it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sandbox::{Sandbox, SandboxConfig};
@@ -22,6 +23,9 @@ pub(super) const CLOSED: &str = "beside";
 
 /// Limits of every kind, of both units, in several zones.
 const CONFIGURATION: &str = r#"
+[providers.coinmarketcap.cache]
+# What a measurement reads stays fresh for as long as it takes.
+fresh_for = "12h"
 [providers.coinmarketcap.budget]
 reconcile_every = "0s"
 [providers.coinmarketcap.limits]
@@ -55,8 +59,14 @@ pub(super) struct Upstream {
 impl Upstream {
     /// Starts a sandbox that refuses nothing, and brings the configuration into rows.
     pub(super) async fn start(place: &Place) -> Result<Self, Failure> {
+        Self::start_with(place, SandboxConfig::default().coins).await
+    }
+
+    /// The same, with a sandbox that knows so many coins.
+    pub(super) async fn start_with(place: &Place, coins: usize) -> Result<Self, Failure> {
         let config = SandboxConfig {
             enforce: false,
+            coins,
             ..SandboxConfig::default()
         };
         let key = config.keys.first().cloned().unwrap_or_default();
@@ -137,11 +147,17 @@ pub(super) fn refresh(resource: ResourceSpec) -> JobRequest {
     }
 }
 
+/// Writes the configuration into a directory, for a process that reads it.
+pub(super) fn write_configuration(directory: &Path) -> Result<PathBuf, Failure> {
+    let file = directory.join("larder.toml");
+    std::fs::write(&file, CONFIGURATION).map_err(|error| Failure::from(&error))?;
+    Ok(file)
+}
+
 /// A configuration is always read from a file; it is not needed after that.
 fn setup(place: &Place, upstream: &str, key: String) -> Result<Setup, Failure> {
     let dir = tempfile::tempdir().map_err(|error| Failure::from(&error))?;
-    let file = dir.path().join("larder.toml");
-    std::fs::write(&file, CONFIGURATION).map_err(|error| Failure::from(&error))?;
+    let file = write_configuration(dir.path())?;
     let mut environment = BTreeMap::from([
         ("DATABASE_URL".to_owned(), place.database().url().to_owned()),
         ("CMC_API_KEY".to_owned(), key),

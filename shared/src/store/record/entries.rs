@@ -45,12 +45,14 @@ pub(super) async fn store(
         .iter()
         .map(|entry| entry.content_hash.clone())
         .collect();
+    let validator = record.validator.as_ref();
     let stored = sqlx::query!(
         r#"
         -- name: store_entries
         insert into larder.entries as e (
             resource_key, provider, endpoint, body, envelope, provider_time, call_id, recorded_call,
-            requested_at, fetched_at, fresh_until, content_hash, changed_at
+            requested_at, fetched_at, fresh_until, content_hash, changed_at,
+            validator, validator_of
         )
         select n.key, $5, $6, n.body::json, n.envelope::json,
                -- A time that lies ahead of the database's is no time to compare with.
@@ -58,7 +60,7 @@ pub(super) async fn store(
                $7, (select last_value from larder.api_calls_id_seq), c.reserved_at, t.now,
                coalesce(t.now + r.fresh_for, r.next_refresh_at, s.next_tick_at,
                         t.now + make_interval(secs => $8)),
-               n.content_hash, t.now
+               n.content_hash, t.now, $10, $11
         from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $9::bytea[])
             with ordinality as n(key, body, envelope, provider_time, content_hash, nth)
         cross join (select clock_timestamp() as now) t
@@ -79,6 +81,8 @@ pub(super) async fn store(
             fetched_at = excluded.fetched_at,
             fresh_until = excluded.fresh_until,
             content_hash = excluded.content_hash,
+            validator = excluded.validator,
+            validator_of = excluded.validator_of,
             -- Without a digest nobody knows: it counts as changed.
             changed_at = case when e.content_hash = excluded.content_hash
                               then e.changed_at else excluded.changed_at end,
@@ -100,6 +104,8 @@ pub(super) async fn store(
         record.call.0,
         seconds(record.fresh_for),
         &hashes as &[Option<Vec<u8>>],
+        validator.map(|validator| validator.line.as_str()),
+        validator.map(|validator| validator.of.as_str()),
     )
     .fetch_all(&mut *tx)
     .await?;
