@@ -218,14 +218,14 @@ pub(crate) async fn run(app: &App) {
 
 async fn ask(app: &App, new: &[(Wanted, ResourceSpec)]) -> Result<(), StoreError> {
     let keys: Vec<ResourceKey> = new.iter().map(|((key, _), _)| key.clone()).collect();
+    let absent = app.store.absent(&keys).await?;
+    let closed = app.store.closed().await?;
     // What was written after its reader had looked, and before the flight was opened, is in
     // no later look.
-    let loaded = app.keeper.load(keys.clone()).await;
+    let loaded = app.keeper.load(keys).await;
     for held in loaded.unwrap_or_default() {
         (app.flights).written(held.state.counter.key(), held.state.revision);
     }
-    let absent = app.store.absent(&keys).await?;
-    let closed = app.store.closed().await?;
     let attempts = app.config().queue.max_attempts;
     let (mut asked, mut requests) = (Vec::new(), Vec::new());
     for (wanted, resource) in new {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
+use sqlx::postgres::PgListener;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::Child;
@@ -76,12 +77,19 @@ async fn ten_thousand_readers_of_one_missing_resource_over_three_processes_cost_
     for nth in 0..readers {
         connected.push(TcpStream::connect(&running[nth % 3].1).await?);
     }
+    let mut asked = PgListener::connect_with(&pool).await?;
+    asked.listen(shared::store::JOBS_CHANNEL).await?;
     let request = b"GET /proxy/coinmarketcap/v3/cryptocurrency/quotes/latest?id=4242 HTTP/1.1\r\n\
                     Host: x\r\nConnection: close\r\n\r\n";
     for stream in &mut connected {
         stream.write_all(request).await?;
     }
 
+    // Each process has asked, and announced its job, before the provider answers.
+    for _ in 0..running.len() {
+        let asked = tokio::time::timeout(Duration::from_secs(60), asked.recv());
+        asked.await??;
+    }
     let call = server.until_admitted().await;
     assert_eq!(call.jobs.len(), 1);
     server.answer(&call).await;

@@ -29,6 +29,9 @@ const DAY: u32 = 86_400;
 /// Readers a minute.
 const READERS: [u32; 3] = [10, 1_000, 100_000];
 
+/// Name, colour and figures of a line.
+type Line = (&'static str, &'static str, fn(&Day) -> u32);
+
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// Seconds for which an answer is good
@@ -169,7 +172,7 @@ fn picture(days: &[Day], ttl: u32) -> String {
         );
     }
     svg.push_str("<text x=\"350\" y=\"380\" text-anchor=\"middle\">readers a minute</text>\n");
-    let lines: [(&str, &str, fn(&Day) -> u32); 2] = [
+    let lines: [Line; 2] = [
         ("cache-aside", "#c0392b", |day| day.cache_aside_credits),
         ("Larder", "#1f77b4", |day| day.larder_credits),
     ];
