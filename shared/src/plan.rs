@@ -4,7 +4,7 @@
 //! watches. The planner spends it where it makes the most reads fresh: it knows how often
 //! each resource is read ([`reads`]) and changes ([`changes`]), what a refresh costs, and
 //! within which bounds it may move, and finds the one price of a credit at which what is
-//! bought costs what there is ([`solve()`]). [`policy`] turns the answer into intervals that
+//! bought costs what there is ([`solve()`]). [`plan()`] turns the answer into intervals that
 //! do not flap, keep hard bounds, and never promise more than the budget holds.
 //!
 //! Everything here is pure: no IO, no clock, no randomness of its own. The same code plans
@@ -25,13 +25,24 @@
 //! Rows: [`crate::store`] reads what is known and writes intervals. Whether a call is
 //! made at all: the budget says, at the moment of the call ([`crate::budget`]).
 
+mod bounds;
+pub mod changes;
+mod demand;
 mod instance;
 mod inverse;
 mod level;
+mod means;
 mod objective;
+pub mod pace;
+mod policy;
+pub mod reads;
 mod solve;
 mod sum;
 
+pub use bounds::{Bound, MOST as MOST_FOR_BOUNDS};
+pub use demand::{Demand, Observed, Rates};
 pub use instance::{Answer, Instance, InstanceError};
+pub use means::{Means, Window};
 pub use objective::Objective;
+pub use policy::{COLD_AFTER, Call, LONGEST, Plan, Planned, Question, Resource, plan};
 pub use solve::{Item, Solution, SolveError, Status, solve, solve_near};

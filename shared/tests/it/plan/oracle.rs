@@ -2,13 +2,57 @@
 //!
 //! The file says how it was made: rates to 9 digits, prices, index values, estimates.
 
+use std::time::Duration;
+
 use serde::Deserialize;
+use shared::plan::changes::{Changes, compared};
+use shared::plan::reads::{ReadCounts, plain_rate};
 use shared::plan::{Answer, Instance, Objective};
 
 #[derive(Deserialize)]
 struct Oracle {
     instances: Vec<serde_json::Value>,
     index_values: Vec<IndexValue>,
+    estimators: Vec<Estimate>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Estimate {
+    ChoBiasReduced {
+        n: f64,
+        changed: f64,
+        interval: f64,
+        delta: f64,
+    },
+    DecayedChangedUnchanged {
+        #[serde(rename = "X")]
+        changed: f64,
+        #[serde(rename = "S_changed")]
+        changed_secs: f64,
+        #[serde(rename = "U_unchanged")]
+        same_secs: f64,
+        m0: f64,
+        delta: f64,
+    },
+    LastUpdatedCensored {
+        obs: Vec<Observation>,
+        beta: f64,
+        delta: f64,
+    },
+    EwmaReads {
+        events: Vec<f64>,
+        tau: f64,
+        query_at: f64,
+        decayed_count: f64,
+        rate: f64,
+    },
+}
+
+#[derive(Deserialize)]
+struct Observation {
+    interval: f64,
+    age_of_last_change: Option<f64>,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +144,74 @@ fn every_index_value_of_the_oracle_is_met_to_a_millionth() {
             value.objective,
             value.delta,
             value.age
+        );
+    }
+}
+
+#[test]
+fn every_estimate_of_the_oracle_is_met_to_a_millionth() {
+    let estimates = oracle().estimators;
+    assert_eq!(estimates.len(), 13);
+    for estimate in estimates {
+        let (found, expected) = match estimate {
+            Estimate::ChoBiasReduced {
+                n,
+                changed,
+                interval,
+                delta,
+            } => {
+                let same = (n - changed) * interval + interval / 2.0;
+                (compared(changed, changed * interval, same), delta)
+            }
+            Estimate::DecayedChangedUnchanged {
+                changed,
+                changed_secs,
+                same_secs,
+                m0,
+                delta,
+            } => {
+                let seen = Changes {
+                    changed,
+                    changed_secs,
+                    same_secs,
+                };
+                (seen.rate(m0), delta)
+            }
+            Estimate::LastUpdatedCensored { obs, beta, delta } => {
+                // Older observations count less, so the sums are made here.
+                let dated = |seen: Changes, one: Observation| {
+                    let last = one.age_of_last_change.unwrap_or(f64::INFINITY);
+                    let now = Changes::default().after_dated(one.interval, last);
+                    Changes {
+                        changed: seen.changed + now.changed,
+                        same_secs: seen.same_secs + now.same_secs,
+                        ..seen
+                    }
+                };
+                let seen = obs.into_iter().fold(Changes::default(), dated);
+                (seen.dated_rate(beta / 0.5), delta)
+            }
+            Estimate::EwmaReads {
+                events,
+                tau,
+                query_at,
+                decayed_count,
+                rate,
+            } => {
+                let tau = Duration::from_secs_f64(tau);
+                let (mut counts, mut at) = (ReadCounts::default(), 0.0);
+                for event in events {
+                    counts = counts.after(event - at, 1.0, tau);
+                    at = event;
+                }
+                let counts = counts.after(query_at - at, 0.0, tau);
+                assert!(agree(counts.long, decayed_count), "{counts:?}");
+                (plain_rate(counts.long, query_at, tau), rate)
+            }
+        };
+        assert!(
+            (found - expected).abs() < 1e-6 * expected.max(1e-3),
+            "{found} {expected}"
         );
     }
 }
