@@ -1,8 +1,10 @@
 //! `larder plan`: what the budget buys.
 
+mod simulate;
 mod solve;
 
 use clap::Subcommand;
+use shared::plan::Objective;
 
 use crate::cli::Outcome;
 
@@ -16,11 +18,24 @@ pub(crate) struct Arguments {
 enum What {
     /// Solve one instance of the planner's problem, read from standard input
     Solve(solve::Arguments),
+    /// Run a month of virtual time against a virtual provider, with the real planner
+    Simulate(simulate::Arguments),
 }
 
 /// Forecasts, solves or simulates.
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     match arguments.what {
         What::Solve(arguments) => solve::run(&arguments),
+        What::Simulate(arguments) => simulate::run(&arguments),
+    }
+}
+
+/// Reads an objective from the command line.
+fn objective(text: &str) -> Result<Objective, String> {
+    match text {
+        "age" => Ok(Objective::Age),
+        "fresh" => Ok(Objective::Fresh),
+        "lag" => Ok(Objective::Lag),
+        _ => Err("must be age, fresh or lag".to_owned()),
     }
 }

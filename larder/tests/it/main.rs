@@ -11,3 +11,4 @@ mod chaos;
 mod commands;
 mod private_postgres;
 mod runs;
+mod simulate;

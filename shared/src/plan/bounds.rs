@@ -10,6 +10,7 @@
 //! Beyond that all are multiplied by one factor φ, and what is kept instead is said.
 
 use super::Question;
+use super::pace::PATIENCE_OF_BOUNDED;
 
 /// Share of the budget that least rates may take.
 pub const MOST: f64 = 0.7;
@@ -19,9 +20,6 @@ const ON_READ: f64 = 0.1;
 
 /// Time in seconds that a planned refresh may take, from being due to being recorded.
 const UNDER_WAY: f64 = 30.0;
-
-/// What of an interval a call may be late by, and a bounded interval is shorter for.
-pub(super) const LATENESS: f64 = 0.1;
 
 /// What has become of a bound.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,12 +56,12 @@ pub(super) struct Decided {
 
 /// The rate at which a bound is kept ahead of need, whatever lateness and jitter do.
 fn rate(bound: f64) -> f64 {
-    (1.0 + LATENESS) / (bound - UNDER_WAY.min(bound / 4.0))
+    (1.0 + PATIENCE_OF_BOUNDED) / (bound - UNDER_WAY.min(bound / 4.0))
 }
 
 /// The age that a rate keeps.
 fn kept(rate: f64) -> f64 {
-    (1.0 + LATENESS) / rate + UNDER_WAY
+    (1.0 + PATIENCE_OF_BOUNDED) / rate + UNDER_WAY
 }
 
 /// Decides who keeps which bound.

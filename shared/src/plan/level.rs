@@ -12,7 +12,7 @@
 //!   and the budget lies between what they spend, the rates are mixed of both.
 
 use super::inverse::{gain_inverse, lag_gain_inverse};
-use super::sum::{SAME, Sum, sum};
+use super::sum::{Sum, sum};
 use super::{Item, Objective};
 
 /// Passes over the items at most; bisection alone would need about as many.
@@ -40,6 +40,15 @@ struct ScaledItem {
     room: f64,
     /// What turns a function of the price into the rate, or into what is inverted.
     factor: f64,
+}
+
+/// Where to look for the price, and how close.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Search {
+    /// A price to start from.
+    pub(super) near: Option<f64>,
+    /// What may be spent too much or too little, as a share of what is shared out.
+    pub(super) tolerance: f64,
 }
 
 /// What a price spends beyond the least rates.
@@ -115,9 +124,9 @@ impl<'a> Scaled<'a> {
         }
     }
 
-    /// The rates at which the rest is spent, and the price; the search starts at `near`.
-    pub(super) fn fill(&self, near: Option<f64>) -> (Vec<f64>, f64) {
-        let level = self.level(near);
+    /// The rates at which the rest is spent, and the price.
+    pub(super) fn fill(&self, search: Search) -> (Vec<f64>, f64) {
+        let level = self.level(search);
         (self.rates(&level), level.middle() * self.price_unit)
     }
 
@@ -168,8 +177,8 @@ impl<'a> Scaled<'a> {
     }
 
     /// Finds the price at which the budget is spent.
-    fn level(&self, near: Option<f64>) -> Level {
-        let near = near.map(|price| price / self.price_unit);
+    fn level(&self, search: Search) -> Level {
+        let near = search.near.map(|price| price / self.price_unit);
         let mut price = near
             .filter(|price| price.is_finite() && *price > 0.0)
             .unwrap_or(0.1);
@@ -179,7 +188,7 @@ impl<'a> Scaled<'a> {
         for _ in 0..MOST_PASSES {
             let pass = self.pass(price);
             let (spend, for_free) = (pass.free + pass.full, self.rest - pass.full);
-            let exact = SAME * for_free.abs() + 4.0 * f64::EPSILON * self.rest;
+            let exact = search.tolerance * for_free.abs() + 4.0 * f64::EPSILON * self.rest;
             if (spend - self.rest).abs() <= exact {
                 return Level::exact(price);
             }

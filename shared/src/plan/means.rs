@@ -4,9 +4,10 @@
 //! decides. So a plan needs no memory of its own: what was spent too much or too little
 //! shows in what is left, and the next plan makes up for it.
 
-/// A window that resets at once is not spread over less than this, in seconds: the last
-/// minutes of a month would otherwise be planned as if they lasted.
-const SHORTEST: f64 = 600.0;
+/// What is left is spread over no less than this, in seconds: the last minutes of a month
+/// would otherwise be planned as if they lasted, and a read that must wait for a refresh
+/// would find nothing left.
+const SHORTEST: f64 = 3_600.0;
 
 /// Where a limit stands.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -110,8 +110,9 @@ pub struct Planned {
 }
 
 /// What is planned as one: a resource, or all that fit into one call.
-struct Unit {
-    resources: Vec<usize>,
+struct Unit<'a> {
+    /// Places in the question.
+    resources: &'a [usize],
     /// Credits for one refresh of it.
     credits: f64,
     /// Calls for one refresh of it.
@@ -128,7 +129,8 @@ struct Unit {
 ///
 /// [`SolveError`] if a rate, a cost or the budget is no number that means anything.
 pub fn plan(question: &Question<'_>) -> Result<Plan, SolveError> {
-    let units = units(question);
+    let order = by_call(question);
+    let units = units(question, &order);
     let bounds = bounds::decide(question, &units_of(question, &units));
     let credits = question.means.credits;
     let floors: f64 = units.iter().map(|unit| unit.credits * unit.floor).sum();
@@ -146,7 +148,7 @@ pub fn plan(question: &Question<'_>) -> Result<Plan, SolveError> {
     let solved = within(question, items, &calls)?;
     let mut resources = vec![None; question.resources.len()];
     for (nth, unit) in units.iter().enumerate() {
-        for &index in &unit.resources {
+        for &index in unit.resources {
             let resource = &question.resources[index];
             let interval = interval(resource, solved.rates[nth]);
             resources[index] = Some(Planned {
@@ -199,30 +201,40 @@ fn within(
     solve_near(objective, &items, means.calls, None)
 }
 
-fn units(question: &Question<'_>) -> Vec<Unit> {
-    let mut members = vec![Vec::new(); question.calls.len()];
-    for (index, resource) in question.resources.iter().enumerate() {
-        members[resource.call].push(index);
-    }
+/// Places of the resources in the question, those of one call beside each other.
+fn by_call(question: &Question<'_>) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..question.resources.len()).collect();
+    order.sort_by_key(|index| question.resources[*index].call);
+    order
+}
+
+fn units<'a>(question: &Question<'_>, order: &'a [usize]) -> Vec<Unit<'a>> {
+    let call_of = |index: &usize| question.resources[*index].call;
     let mut units = Vec::new();
-    for (call, members) in question.calls.iter().zip(members) {
+    for members in order.chunk_by(|a, b| call_of(a) == call_of(b)) {
+        let call = question.calls[question.resources[members[0]].call];
         let credits = call.credits.max(CHEAPEST);
         let rate = (question.means.credits / credits).min(question.means.calls);
-        if members.len() <= call.items.max(1) && !members.is_empty() {
+        if members.len() <= call.items.max(1) {
             units.push(together(question, members, credits, rate));
             continue;
         }
         let share = 1.0 / call.items.max(1) as f64;
-        units.extend(members.into_iter().map(|index| Unit {
+        units.extend(members.chunks(1).map(|alone| Unit {
             calls: share,
-            ..together(question, vec![index], credits * share, rate)
+            ..together(question, alone, credits * share, rate)
         }));
     }
     units
 }
 
 /// Resources that are refreshed together.
-fn together(question: &Question<'_>, members: Vec<usize>, credits: f64, rate: f64) -> Unit {
+fn together<'a>(
+    question: &Question<'_>,
+    members: &'a [usize],
+    credits: f64,
+    rate: f64,
+) -> Unit<'a> {
     let all = || members.iter().map(|index| &question.resources[*index]);
     let reads: f64 = all().map(|resource| resource.reads).sum();
     let changes: f64 = match reads > 0.0 {
@@ -253,7 +265,7 @@ fn together(question: &Question<'_>, members: Vec<usize>, credits: f64, rate: f6
     }
 }
 
-fn units_of(question: &Question<'_>, units: &[Unit]) -> Vec<bounds::Unit> {
+fn units_of(question: &Question<'_>, units: &[Unit<'_>]) -> Vec<bounds::Unit> {
     units
         .iter()
         .map(|unit| {

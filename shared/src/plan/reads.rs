@@ -1,6 +1,6 @@
 //! How often a resource is read, from two decayed counts.
 //!
-//! A count that forgets over days is steady, and one that forgets within an hour sees a
+//! A count that forgets over days is steady, and one that forgets within half an hour sees a
 //! burst. Each is one number: `count ← count · e^(-elapsed/τ) + reads`. The long count is
 //! the estimate unless the short one is so far from it that chance does not explain it.
 //!
@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 /// Over which time the short count forgets.
-pub const SHORT: Duration = Duration::from_secs(3_600);
+pub const SHORT: Duration = Duration::from_secs(1_800);
 
 /// Over which time the long count forgets, before anything is known of the demand.
 pub const LONG: Duration = Duration::from_secs(7 * 86_400);
@@ -19,7 +19,7 @@ pub const LONG: Duration = Duration::from_secs(7 * 86_400);
 const LONG_RANGE: (f64, f64) = (86_400.0, 14.0 * 86_400.0);
 
 /// How many reads of each resource the long count should hold.
-const LONG_READS: f64 = 20.0;
+const LONG_READS: f64 = 100.0;
 
 /// Reads that the mean of all counts for.
 const PRIOR: f64 = 0.5;
@@ -69,6 +69,12 @@ impl ReadCounts {
             false => steady,
         }
     }
+}
+
+/// Whether a resource is read so much more than its plan was made for, at `planned` reads a
+/// second, that it should not wait for the next plan.
+pub fn has_outgrown(short: f64, planned: f64) -> bool {
+    short > 1.3 * planned * SHORT.as_secs_f64() + 5.0
 }
 
 /// Reads per second from a decayed count alone, of what has been known for so long.

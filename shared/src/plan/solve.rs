@@ -8,7 +8,7 @@
 //! hardly more than they cost, so that difference is taken exactly.
 
 use super::Objective;
-use super::level::Scaled;
+use super::level::{Scaled, Search};
 use super::sum::{SAME, Sum, sum};
 
 /// One thing to refresh. Rates are per unit of time, whichever it is.
@@ -89,10 +89,15 @@ pub enum SolveError {
 ///
 /// [`SolveError`] for the first value that is NaN, negative, or against its rule.
 pub fn solve(objective: Objective, items: &[Item], budget: f64) -> Result<Solution, SolveError> {
-    solve_near(objective, items, budget, None)
+    let exactly = Search {
+        near: None,
+        tolerance: SAME,
+    };
+    search(objective, items, budget, exactly)
 }
 
-/// The same, starting from a price that is likely near, such as that of the last plan.
+/// The same for a plan that is made again and again: it starts from a price that is likely
+/// near, such as the last one, and spends the budget to within a millionth.
 ///
 /// # Errors
 ///
@@ -102,6 +107,19 @@ pub fn solve_near(
     items: &[Item],
     budget: f64,
     price: Option<f64>,
+) -> Result<Solution, SolveError> {
+    let nearly = Search {
+        near: price,
+        tolerance: 1e-6,
+    };
+    search(objective, items, budget, nearly)
+}
+
+fn search(
+    objective: Objective,
+    items: &[Item],
+    budget: f64,
+    search: Search,
 ) -> Result<Solution, SolveError> {
     check(items, budget)?;
     let mut minimum = Sum::default();
@@ -145,7 +163,7 @@ pub fn solve_near(
         let price = price.is_finite().then_some(price);
         return Ok(solution(Status::Ok, items, rates, price));
     }
-    let (rates, price) = Scaled::of(objective, items, rest).fill(price);
+    let (rates, price) = Scaled::of(objective, items, rest).fill(search);
     Ok(solution(Status::Ok, items, rates, Some(price)))
 }
 
