@@ -34,6 +34,8 @@ create table larder.resources (
     -- Refreshed at this pace, or by that schedule.
     every interval check (every > interval '0'),
     schedule_id bigint references larder.schedules (id),
+    -- The pace is the planner's: it rewrites `every` as demand and budget move.
+    planned boolean not null default false,
     -- Null between the ticks of a schedule.
     next_refresh_at timestamptz,
     -- Past this age a reader waits for a refresh; null: never.
@@ -47,10 +49,23 @@ create table larder.resources (
     failures integer not null default 0,
     created_at timestamptz not null default clock_timestamp(),
     last_read_at timestamptz,
-    -- How much it is read, as of last_read_at: reads, each of which has faded to 1/e after an
-    -- hour, and after 7 days. Divided by that time they are reads a second.
-    reads_hour double precision not null default 0 check (reads_hour >= 0),
-    reads_week double precision not null default 0 check (reads_week >= 0),
+    -- How much it is read, as of last_read_at: reads, each of which has faded to 1/e after half
+    -- an hour, and after the memory of its provider's plan. Divided by that time they are reads
+    -- a second.
+    reads_recent double precision not null default 0 check (reads_recent >= 0),
+    reads_long double precision not null default 0 check (reads_long >= 0),
+    -- What refreshes found, of a planned resource: changes, and the seconds of intervals with
+    -- and without one, where each refresh makes the earlier ones count 1 % less. Where the
+    -- provider dates its data there are no seconds with a change: those without one are exact.
+    changes double precision not null default 0,
+    changed_secs double precision not null default 0,
+    same_secs double precision not null default 0,
+    -- What the pace was planned for: reads and changes a second, and credits for one refresh.
+    planned_reads double precision,
+    planned_changes double precision,
+    planned_cost double precision,
+    -- The age that the plan keeps instead of max_age, where the budget does not suffice for it.
+    kept_age interval,
     constraint resources_tracked_have_a_pace check (
         not tracked or (every is not null and next_refresh_at is not null and schedule_id is null)
         or (every is null and schedule_id is not null)
@@ -65,6 +80,31 @@ create index resources_untracked_idx on larder.resources (provider, last_read_at
 create index resources_due_idx on larder.resources (provider, next_refresh_at) where tracked;
 -- Ride-along: what is due soonest among those that share a call.
 create index resources_batch_idx on larder.resources (provider, batch_key, next_refresh_at) where tracked;
+
+-- One row for each provider with planned resources. Who holds the lease plans.
+create table larder.plans (
+    provider text collate "C" primary key references larder.lanes (lane),
+    leased_by uuid,
+    leased_until timestamptz,
+    planned_at timestamptz,
+    -- What the last credit bought, to start the next plan from.
+    price double precision,
+    status text check (status in ('ok', 'saturated', 'infeasible')),
+    -- Credits a day, and what bounds were multiplied by to fit.
+    credits_a_day double precision,
+    bounds_scale double precision,
+    -- After which time reads_long fades: the thinner the demand, the longer.
+    memory interval not null default '7 days'
+);
+
+-- How many due planned resources make a call, and how soon asking again buys nothing.
+create table larder.plan_calls (
+    provider text collate "C" not null references larder.lanes (lane),
+    batch_key text collate "C" not null,
+    enough integer not null check (enough >= 1),
+    min_interval interval not null,
+    primary key (provider, batch_key)
+);
 
 -- Which configuration says what is tracked: that of the process that started last.
 create table larder.configuration (

@@ -11,13 +11,31 @@ as $$
         where is_provider and removed_at is null
           and (closed_until is null or closed_until <= clock_timestamp())
     ),
-    due as materialized (
+    over as materialized (
         select r.*, l.max_attempts,
                exists (select from larder.jobs j
                        where j.resource_key = r.resource_key and j.kind = 'refresh') as waiting
         from open_lanes l
         join larder.resources r on r.provider = l.lane
         where r.tracked and r.next_refresh_at <= (select clock_timestamp())
+    ),
+    -- Planned resources wait for their call to be worth its price: until enough of them are
+    -- due, or one has waited too long (shared/src/plan/pace.rs says how long that is).
+    ready as materialized (
+        select o.provider, o.batch_key
+        from over o
+        left join larder.plan_calls c on (c.provider, c.batch_key) = (o.provider, o.batch_key)
+        where o.planned
+        group by o.provider, o.batch_key, c.enough
+        having count(*) >= coalesce(c.enough, 1)
+            or bool_or(o.fetched_at is null or o.failures > 0 or o.waiting)
+            or bool_or(o.next_refresh_at + o.every * case when o.max_age is null then 0.25 else 0.1 end
+                       <= (select clock_timestamp()))
+    ),
+    due as materialized (
+        select o.* from over o
+        where not o.planned or exists (
+            select from ready r where (r.provider, r.batch_key) = (o.provider, o.batch_key))
     ),
     -- In key order, so that two ticks that insert the same keys wait for each other in one order.
     made as (

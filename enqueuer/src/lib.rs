@@ -33,6 +33,7 @@ mod lists;
 mod metrics_page;
 mod operator;
 mod phase;
+mod plan;
 mod prepare;
 mod problem;
 mod query;

@@ -20,7 +20,7 @@ use crate::lists::Lists;
 use crate::metrics_page::Census;
 use crate::phase::CurrentPhase;
 use crate::reads::{self, Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
-use crate::{connections, descriptors, prepare, tick};
+use crate::{connections, descriptors, plan, prepare, tick};
 
 /// How long requests in flight may take to end after the stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -132,7 +132,11 @@ impl Enqueuer {
         }
         let upkeep = async {
             prepare::prepare(&app, url, &self.settings.secrets).await?;
-            tokio::join!(tick::every_so_often(&app), app.recorder.keep(stop));
+            tokio::join!(
+                tick::every_so_often(&app),
+                plan::every_so_often(&app),
+                app.recorder.keep(stop)
+            );
             Ok(())
         };
         let reading = app.clone();

@@ -8,6 +8,7 @@
 
 mod follow;
 mod lanes;
+mod plan;
 mod track;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::model::{
 use crate::provider::{Provider, RequestError};
 
 pub use lanes::key_id;
+pub use plan::{Known, Planning, planning};
 
 /// Everything that a process knows of the configuration. Share it in an `Arc`.
 #[derive(Debug, Clone)]

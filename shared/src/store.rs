@@ -41,6 +41,7 @@ mod listen;
 mod look;
 mod migrate;
 mod notify;
+mod plan;
 mod prune;
 mod reach;
 mod record;
@@ -80,6 +81,7 @@ pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look};
 pub use migrate::MIGRATOR;
 pub use notify::Notifier;
+pub use plan::{PlanLease, PlanRow, PlanSummary, PlannedRow};
 pub use prune::Retention;
 pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,

@@ -18,9 +18,6 @@ use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
 use crate::query::Query;
 
-/// Time from one refresh to the next if nothing is said.
-const USUAL: Duration = Duration::from_secs(300);
-
 /// Shortest and longest time that can be said.
 const RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
@@ -57,7 +54,8 @@ struct ResourceView {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Wanted {
-    /// Time from one refresh to the next, such as "5m".
+    /// Time from one refresh to the next, such as "5m". Without it and without `schedule`
+    /// the planner decides.
     #[serde(with = "humantime_serde")]
     every: Option<Duration>,
     /// Cron expression of five fields, instead of `every`.
@@ -92,7 +90,8 @@ impl Wanted {
             (_, None) if self.zone.is_some() => {
                 return refuse("zone: it must be given with schedule");
             }
-            (every, None) => Pace::Every(every.unwrap_or(USUAL)),
+            (Some(every), None) => Pace::Every(every),
+            (None, None) => Pace::Planned,
             (None, Some(expression)) => {
                 let zone = self.zone.unwrap_or_else(|| "UTC".to_owned());
                 if schedule::read(&expression).is_none() {
@@ -172,6 +171,7 @@ pub(super) async fn track(
     let (every_secs, schedule) = match tracking.pace {
         Pace::Every(every) => (Some(every.as_secs_f64()), None),
         Pace::Schedule { expression, .. } => (None, Some(expression)),
+        Pace::Planned => (None, None),
     };
     Ok(Json(Tracked {
         resource: resource.key.0,

@@ -23,8 +23,8 @@ const MOST_ROWS: usize = 500;
 /// Most resources that wait for their turn; of more the least read are left out.
 const MOST_WAITING: usize = 50_000;
 
-/// What is left of a count after a second of waiting, as it fades in `reads_hour`.
-const FADE: f64 = 1.0 - 1.0 / 3_600.0;
+/// What is left of a count after a second of waiting, as it fades in `reads_recent`.
+const FADE: f64 = 1.0 - 1.0 / 1_800.0;
 
 /// Reads of one resource since they were last taken.
 #[derive(Debug)]

@@ -85,7 +85,7 @@ async fn reads_are_counted_wherever_they_are_answered_from(pool: sqlx::PgPool) -
     }
     let counted = async {
         loop {
-            let reads = "select round(sum(reads_hour))::bigint from larder.resources";
+            let reads = "select round(sum(reads_recent))::bigint from larder.resources";
             if number(&server.store, reads).await == 30 {
                 return;
             }

@@ -91,6 +91,8 @@ fn times_a_month(pace: &Pace) -> u64 {
             let times = MONTH.as_millis().div_ceil(every.as_millis().max(1));
             u64::try_from(times).unwrap_or(u64::MAX)
         }
+        // The planner never takes more than what is left: `larder plan` tells how much.
+        Pace::Planned => 0,
         Pace::Schedule { expression, zone } => schedule::ticks_in_january(expression, zone),
     }
 }

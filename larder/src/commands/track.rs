@@ -16,9 +16,9 @@ use crate::cli::{Failure, Outcome, say};
 pub(crate) struct TrackArguments {
     /// The resource, such as coinmarketcap:/v3/cryptocurrency/quotes/latest?id=1
     key: String,
-    /// Time from one refresh to the next
-    #[arg(long, default_value = "5m", value_parser = every, conflicts_with = "schedule")]
-    every: Duration,
+    /// Time from one refresh to the next; without it and --schedule the planner decides
+    #[arg(long, value_parser = every, conflicts_with = "schedule")]
+    every: Option<Duration>,
     /// Cron expression of five fields to refresh it by, instead
     #[arg(long, value_parser = expression)]
     schedule: Option<String>,
@@ -67,12 +67,13 @@ pub(crate) async fn track(arguments: TrackArguments) -> Outcome {
     let resource = catalog(arguments.config)?
         .resource(&arguments.key)
         .map_err(|error| Failure::from(&error))?;
-    let (pace, words) = match arguments.schedule {
-        None => (
-            Pace::Every(arguments.every),
-            format!("every {}", humantime::format_duration(arguments.every)),
+    let (pace, words) = match (arguments.schedule, arguments.every) {
+        (None, None) => (Pace::Planned, "as the planner decides".to_owned()),
+        (None, Some(every)) => (
+            Pace::Every(every),
+            format!("every {}", humantime::format_duration(every)),
         ),
-        Some(expression) => (
+        (Some(expression), _) => (
             Pace::Schedule {
                 expression: expression.clone(),
                 zone: arguments.zone.clone(),
@@ -82,7 +83,7 @@ pub(crate) async fn track(arguments: TrackArguments) -> Outcome {
     };
     let tracking = Tracking {
         pace,
-        ..Tracking::every(arguments.every)
+        ..Tracking::planned()
     };
     let tracked = store().await?.track(&resource, &tracking).await;
     tracked.map_err(|error| match error.is_missing_reference() {

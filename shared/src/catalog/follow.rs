@@ -78,7 +78,7 @@ fn follow(
         parameters: query(group),
         batch_key: batch_key?,
         first: first as usize,
-        tracking: tracking(group)?,
+        tracking: tracking(group),
     })
 }
 

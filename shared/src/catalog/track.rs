@@ -20,9 +20,7 @@ pub(super) fn resolve(
         let path = format!("track[{index}]");
         let mut resources = keys(group, &path, providers, problems);
         resources.extend(question(group, &path, providers, problems));
-        let Some(tracking) = tracking(group) else {
-            continue;
-        };
+        let tracking = tracking(group);
         tracked.extend(resources.into_iter().map(|resource| TrackSpec {
             resource,
             group: group.name.to_string(),
@@ -32,26 +30,25 @@ pub(super) fn resolve(
     tracked
 }
 
-/// How the members of a group are tracked; `None` if it says no pace, which has been
-/// reported already.
-pub(super) fn tracking(group: &TrackGroup) -> Option<Tracking> {
-    Some(Tracking {
-        pace: pace(group)?,
+/// How the members of a group are tracked.
+pub(super) fn tracking(group: &TrackGroup) -> Tracking {
+    Tracking {
+        pace: pace(group),
         max_age: group.max_age,
         fresh_for: group.fresh_for,
         weight: group.weight,
-    })
+    }
 }
 
-/// When a group is refreshed; `None` if it does not say.
-fn pace(group: &TrackGroup) -> Option<Pace> {
+/// When a group is refreshed; as the planner decides if it does not say.
+fn pace(group: &TrackGroup) -> Pace {
     match group.every {
-        Some(every) => Some(Pace::Every(every)),
-        None if group.schedule.is_empty() => None,
-        None => Some(Pace::Schedule {
+        Some(every) => Pace::Every(every),
+        None if group.schedule.is_empty() => Pace::Planned,
+        None => Pace::Schedule {
             expression: group.schedule.clone(),
             zone: group.zone.name().to_owned(),
-        }),
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problems::Problems;
+use crate::plan::Objective;
 
 /// `[providers.x.budget]`: how carefully one provider's budget is guarded.
 ///
@@ -18,6 +19,11 @@ use super::problems::Problems;
 pub struct ProviderBudget {
     /// Whether a limit blocks calls or is only counted.
     pub mode: BudgetMode,
+
+    /// What the planner makes least for what has neither `every` nor `schedule`: `lag`, for
+    /// how long the copy served has been wrong; `age`, how old it is; `fresh`, the share of
+    /// reads that get a wrong one.
+    pub objective: Objective,
 
     /// Most that the clocks of database and provider may differ. A call near a
     /// reset is charged to the windows on both sides.
@@ -79,6 +85,7 @@ pub enum BudgetMode {
 impl Default for ProviderBudget {
     fn default() -> Self {
         Self {
+            objective: Objective::default(),
             mode: BudgetMode::Enforce,
             reset_grace: Duration::from_secs(5),
             max_freeze: Duration::from_secs(600),

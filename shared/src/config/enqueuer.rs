@@ -31,6 +31,12 @@ pub struct EnqueuerConfig {
     #[schemars(with = "String")]
     pub tick_every: Duration,
 
+    /// How often the paces of what has neither `every` nor `schedule` are planned; `0s` for
+    /// never in this process. What is read far more than planned is planned at once.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub plan_every: Duration,
+
     /// Deadline for one request, waiting for a missing resource included.
     #[serde(with = "humantime_serde")]
     #[schemars(with = "String")]
@@ -79,6 +85,7 @@ impl Default for EnqueuerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             metrics_listen: None,
             tick_every: Duration::from_secs(5),
+            plan_every: Duration::from_secs(300),
             request_timeout: Duration::from_secs(40),
             default_wait: Duration::from_secs(10),
             max_wait: Duration::from_secs(30),
@@ -101,6 +108,12 @@ impl EnqueuerConfig {
             self.tick_every,
             Duration::ZERO..=Duration::from_secs(3_600),
             "resources become due between two ticks; \"0s\" turns the built-in tick off",
+        );
+        problems.within(
+            "enqueuer.plan_every",
+            self.plan_every,
+            Duration::ZERO..=Duration::from_secs(86_400),
+            "demand and budget move between two plans; \"0s\" turns the planner off",
         );
         problems.within(
             "enqueuer.request_timeout",

@@ -71,6 +71,8 @@ pub struct ResourceSpec {
 /// When a tracked resource is refreshed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pace {
+    /// As often as the planner decides.
+    Planned,
     /// At the latest so long after the last time.
     Every(Duration),
     /// When a cron expression says so.
@@ -100,6 +102,14 @@ impl Tracking {
     pub fn every(every: Duration) -> Self {
         Self {
             pace: Pace::Every(every),
+            ..Self::planned()
+        }
+    }
+
+    /// Refreshed as the planner decides, and nothing else said.
+    pub fn planned() -> Self {
+        Self {
+            pace: Pace::Planned,
             max_age: None,
             fresh_for: None,
             weight: 1.0,

@@ -6,12 +6,13 @@
 //! minus the derivative of the cost by the refresh rate. The best plan is the one in which
 //! every item's index, divided by what its refresh costs, is the same.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::inverse::{gain, lag_gain_over_square};
 
 /// What a plan minimises, averaged over reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
     /// Time since the copy was fetched.

@@ -45,6 +45,17 @@ pub enum Status {
     Infeasible,
 }
 
+impl Status {
+    /// The status as it stands in answers and rows.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Saturated => "saturated",
+            Self::Infeasible => "infeasible",
+        }
+    }
+}
+
 /// The best rates.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Solution {

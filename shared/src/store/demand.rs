@@ -4,14 +4,9 @@
 //! usually want, without a row for each read. They are true as of `last_read_at`: who reads
 //! them fades them to the present.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, seconds};
 use crate::model::ResourceKey;
-
-/// Time after which a read has faded to 1/e in `reads_hour`, in seconds.
-const HOUR: f64 = 3_600.0;
-
-/// Time after which a read has faded to 1/e in `reads_week`, in seconds.
-const WEEK: f64 = 7.0 * 86_400.0;
+use crate::plan::reads;
 
 impl Store {
     /// Notes that resources were read just now, each so many times.
@@ -29,30 +24,32 @@ impl Store {
             r#"
             -- name: note_reads
             with free as materialized (
-                select resource_key from larder.resources
+                select resource_key, provider from larder.resources
                 where resource_key = any($1)
                 order by resource_key
                 for update skip locked
             ),
             noted as (
-                select f.resource_key, n.count, t.now
+                select f.resource_key, n.count, t.now,
+                       coalesce(extract(epoch from p.memory)::float8, $4::float8) as memory
                 from free f
                 join unnest($1::text[], $2::float8[]) as n(key, count) on n.key = f.resource_key
+                left join larder.plans p on p.provider = f.provider
                 cross join (select clock_timestamp() as now) t
             )
             update larder.resources r
-            set reads_hour = n.count + r.reads_hour * coalesce(
+            set reads_recent = n.count + r.reads_recent * coalesce(
                     exp(-greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / $3::float8), 0),
-                reads_week = n.count + r.reads_week * coalesce(
-                    exp(-greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / $4::float8), 0),
+                reads_long = n.count + r.reads_long * coalesce(
+                    exp(-greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / n.memory), 0),
                 last_read_at = n.now
             from noted n
             where r.resource_key = n.resource_key
             "#,
             &keys,
             &counts,
-            HOUR,
-            WEEK,
+            seconds(reads::SHORT),
+            seconds(reads::LONG),
         )
         .execute(&self.db)
         .await?;

@@ -1,6 +1,7 @@
 //! Which resources are refreshed ahead of need, and how.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::{Store, StoreError, resources, seconds};
 use crate::model::{Pace, ResourceSpec, TrackSpec, Tracking};
@@ -38,7 +39,7 @@ impl Store {
             r#"
             -- name: untrack
             update larder.resources
-            set tracked = false, origin = 'read', tracked_group = null, every = null,
+            set tracked = false, origin = 'read', tracked_group = null, every = null, planned = false,
                 schedule_id = null, next_refresh_at = null, max_age = null, fresh_for = null, weight = 1
             where resource_key = $1 and tracked
             "#,
@@ -82,7 +83,7 @@ pub(super) async fn sync(
         r#"
         -- name: untrack_missing
         update larder.resources
-        set tracked = false, origin = 'read', tracked_group = null, every = null,
+        set tracked = false, origin = 'read', tracked_group = null, every = null, planned = false,
             schedule_id = null, next_refresh_at = null, max_age = null, fresh_for = null, weight = 1
         where tracked and origin = 'config' and resource_key <> all($1)
           and coalesce(tracked_group <> all($2), true)
@@ -124,12 +125,16 @@ async fn track(
     let groups: Vec<String> = tracked.iter().map(|track| track.group.clone()).collect();
     let every = column(|track| match &track.tracking.pace {
         Pace::Every(every) => Some(seconds(*every)),
+        Pace::Planned => Some(first_pace(track.tracking.max_age)),
         Pace::Schedule { .. } => None,
     });
+    let planned: Vec<bool> = (tracked.iter())
+        .map(|track| track.tracking.pace == Pace::Planned)
+        .collect();
     let schedule: Vec<Option<i64>> = tracked
         .iter()
         .map(|track| match &track.tracking.pace {
-            Pace::Every(_) => None,
+            Pace::Every(_) | Pace::Planned => None,
             Pace::Schedule { expression, zone } => {
                 schedules.get(&(expression.clone(), zone.clone())).copied()
             }
@@ -143,22 +148,28 @@ async fn track(
             select w.key, nullif(w.tracked_group, '') as tracked_group,
                    make_interval(secs => w.every) as every, w.schedule_id,
                    make_interval(secs => w.max_age) as max_age,
-                   make_interval(secs => w.fresh_for) as fresh_for, w.weight
+                   make_interval(secs => w.fresh_for) as fresh_for, w.weight, w.planned
             from unnest($1::text[], $2::text[], $3::float8[], $4::bigint[], $5::float8[], $6::float8[],
-                        $7::float8[])
-                as w(key, tracked_group, every, schedule_id, max_age, fresh_for, weight)
+                        $7::float8[], $10::boolean[])
+                as w(key, tracked_group, every, schedule_id, max_age, fresh_for, weight, planned)
         ),
         changed as materialized (
             select r.resource_key,
                    -- A new pace counts from the last answer; a pace that stays keeps its time.
-                   r.tracked and (r.every, r.schedule_id) is not distinct from (w.every, w.schedule_id)
-                       as same_pace
+                   r.tracked and (p.every, r.schedule_id) is not distinct from (r.every, w.schedule_id)
+                       as same_pace,
+                   p.every
             from wanted w
             join larder.resources r on r.resource_key = w.key
+            -- What was planned already stays as planned.
+            cross join lateral (
+                select case when w.planned and r.planned then r.every else w.every end as every
+            ) p
             where (r.tracked, r.origin, r.tracked_group, r.every, r.schedule_id, r.max_age, r.fresh_for,
-                   r.weight)
+                   r.weight, r.planned)
                   is distinct from
-                  (true, $8, w.tracked_group, w.every, w.schedule_id, w.max_age, w.fresh_for, w.weight)
+                  (true, $8, w.tracked_group, p.every, w.schedule_id, w.max_age, w.fresh_for, w.weight,
+                   w.planned)
               and ($9 or not r.tracked or r.origin <> 'api')
             order by r.resource_key
             for update of r
@@ -168,9 +179,10 @@ async fn track(
             origin = $8,
             tracked_group = w.tracked_group,
             next_refresh_at = case when c.same_pace then r.next_refresh_at
-                                   when w.every is null and r.fetched_at is not null then null
-                                   else coalesce(r.fetched_at + w.every, clock_timestamp()) end,
-            every = w.every,
+                                   when c.every is null and r.fetched_at is not null then null
+                                   else coalesce(r.fetched_at + c.every, clock_timestamp()) end,
+            every = c.every,
+            planned = w.planned,
             schedule_id = w.schedule_id,
             max_age = w.max_age,
             fresh_for = w.fresh_for,
@@ -188,10 +200,17 @@ async fn track(
         &weights,
         origin,
         take_over,
+        &planned,
     )
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// The pace in seconds of what is planned, until the first plan.
+fn first_pace(max_age: Option<Duration>) -> f64 {
+    const HOUR: f64 = 3_600.0;
+    max_age.map_or(HOUR, |bound| (seconds(bound) / 2.0).clamp(1.0, HOUR))
 }
 
 /// Rows of the schedules that are named; a new one begins now, so that no tick from before
@@ -204,7 +223,7 @@ async fn schedules(
         .iter()
         .filter_map(|track| match &track.tracking.pace {
             Pace::Schedule { expression, zone } => Some((expression.clone(), zone.clone())),
-            Pace::Every(_) => None,
+            Pace::Every(_) | Pace::Planned => None,
         })
         .collect();
     if named.is_empty() {

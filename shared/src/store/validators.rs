@@ -1,10 +1,9 @@
 //! What a next call may name, so that the provider need not send again what has not changed.
 
-use sqlx::postgres::PgTransaction;
-
 use super::record::CallRecord;
 use super::{Store, StoreError, StoredEntry, seconds};
 use crate::model::ResourceKey;
+use crate::store::db::Tx;
 
 /// A condition that a call can make, and which call it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +37,7 @@ impl Store {
             &keys,
             of,
         )
-        .fetch_optional(&self.pool)
+        .fetch_optional(&self.db)
         .await?;
         Ok(line.flatten().map(|line| Validator {
             line,
@@ -49,7 +48,7 @@ impl Store {
 
 /// Renews entries of which the provider said that they are as they were; answers which.
 pub(super) async fn confirm(
-    tx: &mut PgTransaction<'_>,
+    tx: &mut Tx<'_>,
     record: &CallRecord,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     if record.unchanged.is_empty() {
@@ -88,7 +87,7 @@ pub(super) async fn confirm(
         record.call.0,
         seconds(record.fresh_for),
     )
-    .fetch_all(&mut **tx)
+    .fetch_all(&mut *tx)
     .await?;
     Ok(confirmed
         .into_iter()

@@ -24,15 +24,18 @@ const MODULES: &[(&str, &[&str])] = &[
     ("metrics", &["model"]),
     ("retry", &[]),
     ("logging", &[]),
-    ("config", &["model"]),
+    ("config", &["model", "plan"]),
     ("provider", &["config", "metrics", "model"]),
     ("budget", &["model"]),
     // What the configuration comes to, from both sides that read it.
-    ("catalog", &["budget", "config", "model", "provider"]),
+    (
+        "catalog",
+        &["budget", "config", "model", "plan", "provider"],
+    ),
     ("setup", &["catalog", "config"]),
     ("plan", &["model"]),
     ("schedule", &["store"]),
-    ("store", &["budget", "metrics", "model"]),
+    ("store", &["budget", "metrics", "model", "plan"]),
 ];
 
 /// What inserts jobs stays small: it never imports what serves readers.

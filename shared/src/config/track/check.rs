@@ -181,16 +181,9 @@ impl<'a> Group<'a> {
     fn check_when(&self, problems: &mut Problems) {
         let group = self.group;
         let (every, schedule) = (self.key("every"), self.key("schedule"));
-        match (group.every, group.schedule.is_empty()) {
-            (None, true) if !problems.has(&every) && !problems.has(&schedule) => {
-                let reason = "a tracked resource is refreshed at its pace, or by its schedule";
-                problems.refuse(self.path, "must have either every or schedule", reason);
-            }
-            (Some(_), false) => {
-                let reason = "two paces for one resource contradict each other";
-                problems.refuse(&every, "must not be given with schedule", reason);
-            }
-            _ => {}
+        if group.every.is_some() && !group.schedule.is_empty() {
+            let reason = "two paces for one resource contradict each other";
+            problems.refuse(&every, "must not be given with schedule", reason);
         }
         if !group.schedule.is_empty() {
             let parser = CronParser::builder()

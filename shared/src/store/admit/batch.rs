@@ -185,6 +185,10 @@ pub(super) async fn write(
             where r.provider = $1 and r.batch_key = $3 and r.tracked
               and not exists (select from larder.jobs j
                               where j.resource_key = r.resource_key and j.kind = 'refresh')
+              -- Asking again within the provider's own update frequency buys nothing.
+              and (r.fetched_at is null or not r.planned or r.fetched_at <= (
+                  select clock_timestamp() - c.min_interval from larder.plan_calls c
+                  where c.provider = $1 and c.batch_key = $2))
             order by r.next_refresh_at
             limit $11
             for update of r skip locked

@@ -2,9 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{CallRecord, JobVerdict, Recorded};
+use super::{CallRecord, JobVerdict, NewEntry, Recorded};
 use crate::store::db::Tx;
 use crate::store::{StoreError, absences, finish, seconds};
 
@@ -93,7 +94,7 @@ pub(super) async fn finish(
     finish::release_in(tx, &release).await?;
     finish::release_in(tx, &again).await?;
     finish::retry_in(tx, &retry, &retry_why, &retry_after).await?;
-    answered_resources(tx, &keys(&answered)).await?;
+    answered_resources(tx, record, &keys(&answered)).await?;
     failed_resources(tx, &keys(&failed_ids)).await?;
     // Also of jobs that we have lost: what the provider said is true all the same.
     let said = |wanted: fn(&JobVerdict) -> bool| -> Vec<String> {
@@ -113,27 +114,65 @@ pub(super) async fn finish(
     Ok(())
 }
 
-/// Moves the next refresh of what was answered.
-async fn answered_resources(tx: &mut Tx<'_>, keys: &[String]) -> Result<(), StoreError> {
+/// Moves the next refresh of what was answered, and remembers of what is planned whether it
+/// had changed: [`crate::plan::changes`] says what the sums mean.
+async fn answered_resources(
+    tx: &mut Tx<'_>,
+    record: &CallRecord,
+    keys: &[String],
+) -> Result<(), StoreError> {
     if keys.is_empty() {
         return Ok(());
     }
+    let answers: HashMap<&str, &NewEntry> = (record.entries.iter())
+        .map(|entry| (entry.resource_key.as_str(), entry))
+        .collect();
+    let entries = || keys.iter().map(|key| answers.get(key.as_str()));
+    let hashes: Vec<Option<Vec<u8>>> = entries().map(|entry| entry?.content_hash.clone()).collect();
+    let times: Vec<Option<DateTime<Utc>>> = entries().map(|entry| entry?.provider_time).collect();
     sqlx::query!(
         r#"
         -- name: answered_resources
         with locked as materialized (
-            select resource_key from larder.resources
+            select resource_key, fetched_at from larder.resources
             where resource_key = any($1)
             order by resource_key
             for update
+        ),
+        seen as (
+            select l.resource_key, t.now, n.provider_time is not null as is_dated,
+                   extract(epoch from t.now - l.fetched_at)::float8 as secs,
+                   -- Where the provider does not date it: whether it says something else.
+                   not coalesce(e.content_hash = n.content_hash, false) as differs,
+                   greatest(extract(epoch from t.now - n.provider_time)::float8, 0) as last
+            from locked l
+            cross join (select clock_timestamp() as now) t
+            join unnest($1::text[], $2::bytea[], $3::timestamptz[])
+                as n(key, content_hash, provider_time) on n.key = l.resource_key
+            left join larder.entries e on e.resource_key = l.resource_key
         )
-        update larder.resources
-        set fetched_at = clock_timestamp(),
+        update larder.resources r
+        set fetched_at = s.now,
             failures = 0,
-            next_refresh_at = clock_timestamp() + every
-        where resource_key in (select resource_key from locked)
+            -- What was fetched together does not stay together; what has a bound is never late.
+            next_refresh_at = s.now + r.every * case when not r.planned then 1
+                when r.max_age is null then 0.9 + 0.2 * random() else 1 - 0.1 * random() end,
+            changes = case when not r.planned or s.secs is null then r.changes
+                else 0.99 * r.changes
+                     + case when s.is_dated then s.last < s.secs else s.differs end::int end,
+            changed_secs = case when not r.planned or s.secs is null then r.changed_secs
+                else 0.99 * r.changed_secs
+                     + case when not s.is_dated and s.differs then s.secs else 0 end end,
+            same_secs = case when not r.planned or s.secs is null then r.same_secs
+                else 0.99 * r.same_secs
+                     + case when s.is_dated then least(s.last, s.secs)
+                            when s.differs then 0 else s.secs end end
+        from seen s
+        where r.resource_key = s.resource_key
         "#,
         keys,
+        &hashes as &[Option<Vec<u8>>],
+        &times as &[Option<DateTime<Utc>>],
     )
     .execute(&mut *tx)
     .await?;

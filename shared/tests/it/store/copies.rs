@@ -89,17 +89,17 @@ async fn reads_fade_with_time(pool: sqlx::PgPool) -> TestResult {
     enqueue_one(&store, refresh(quote(1))).await;
     let noted = |count| vec![(quote(1).key, count), (quote(2).key, 1.0)];
     store.note_reads(&noted(100.0)).await?;
-    sqlx::query("update larder.resources set last_read_at = last_read_at - interval '1 h'")
+    sqlx::query("update larder.resources set last_read_at = last_read_at - interval '30 min'")
         .execute(store.pool())
         .await?;
 
     store.note_reads(&noted(1.0)).await?;
 
-    let (hour, week): (f64, f64) =
-        sqlx::query_as("select reads_hour, reads_week from larder.resources")
+    let (recent, long): (f64, f64) =
+        sqlx::query_as("select reads_recent, reads_long from larder.resources")
             .fetch_one(store.pool())
             .await?;
-    assert!((hour - 37.8).abs() < 0.1, "{hour}: 100 / e + 1");
-    assert!((week - 100.4).abs() < 0.1, "{week}: 100 / e^(1/168) + 1");
+    assert!((recent - 37.8).abs() < 0.1, "{recent}: 100 / e + 1");
+    assert!((long - 100.7).abs() < 0.1, "{long}: 100 / e^(1/336) + 1");
     Ok(())
 }

@@ -63,7 +63,13 @@ fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
             RECORDING,
         ),
         ("complete", IDS, RECORDING),
-        ("answered_resources", KEYS, RECORDING),
+        (
+            "answered_resources",
+            leak(format!(
+                "{KEYS}, array_fill(''::bytea, array[250]), array_fill(null::timestamptz, array[250])"
+            )),
+            RECORDING,
+        ),
         ("failed_resources", KEYS, RECORDING),
         (
             "store_entries",
