@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
-use shared::store::Store;
+use shared::store::{LaneCounts, Store};
 use worker::Handlers;
 
 use super::place::Place;
@@ -185,8 +185,11 @@ fn client() -> Result<reqwest::Client, Failure> {
 }
 
 async fn live(store: &Store) -> Result<bool, Failure> {
-    let lanes = store.queue_state().await.map_err(|error| failure(&error))?;
-    Ok(lanes.iter().any(|lane| lane.pending + lane.running > 0))
+    let lanes = store.lane_counts().await.map_err(|error| failure(&error))?;
+    let is_live = |lane: &LaneCounts| {
+        lane.due + lane.scheduled + lane.retry + lane.lane_closed + lane.running > 0
+    };
+    Ok(lanes.iter().any(is_live))
 }
 
 async fn read(client: &reqwest::Client, url: &str) -> Result<(), Failure> {
