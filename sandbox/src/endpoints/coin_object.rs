@@ -3,7 +3,8 @@
 //! The versions differ in the fields that they have, in whether `quote` is an
 //! array (v3) or a map, and in whether tags are objects or slugs. The field sets
 //! are those of the recorded answers: v3 2026-09-24, v2 2022-06-16, v1 listings
-//! 2019-02-08. `aux` can leave fields out; those that it could add (volumes of 7
+//! 2019-02-08, with the changes of 30, 60 and 90 days that a client of 2026 cannot read a
+//! listing without (byteforge-coinmarketcap 4.3). `aux` can leave fields out; those that it could add (volumes of 7
 //! and 30 days) are not made up here.
 
 use serde_json::{Map, Number, Value, json};
@@ -62,9 +63,6 @@ pub(super) const V1_LISTINGS: Shape = Shape {
         "dex_volume_24h",
         "minted_market_cap",
         "volume_change_24h",
-        "percent_change_30d",
-        "percent_change_60d",
-        "percent_change_90d",
         "market_cap_dominance",
         "fully_diluted_market_cap",
         "tvl",

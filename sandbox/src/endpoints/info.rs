@@ -1,7 +1,7 @@
-//! `/v2/cryptocurrency/info`: what a coin is. A credit for every 250.
+//! `/v2/cryptocurrency/info` and `/v1/…`: what a coin is. A credit for every 250, or 100.
 //!
 //! No answer of this endpoint was recorded; the fields are those of the official
-//! SDK 5.0.0's model (2026-11-23).
+//! SDK 5.0.0's model (2026-11-23). v1 has the largest coin of a symbol, not a list.
 
 use serde_json::{Map, Value, json};
 
@@ -24,20 +24,39 @@ const AUX: &[&str] = &[
     "status",
 ];
 
-pub(super) fn prepare<'m>(query: &Query, market: Market<'m>) -> Result<Prepared<'m>, Fault> {
+/// Which of the two it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    V2,
+    V1,
+}
+
+pub(super) fn prepare<'m>(
+    query: &Query,
+    market: Market<'m>,
+    version: Version,
+) -> Result<Prepared<'m>, Fault> {
     query.allow(PARAMETERS)?;
     let skip_invalid = query.flag("skip_invalid", false)?;
     let aux = query.aux(AUX)?;
     let ways = [By::Id, By::Slug, By::Symbol, By::Address];
     let selection = Selection::read(query, market.catalogue, &ways, skip_invalid)?;
-    let credits = batch_credits(selection.coins().len(), 250);
+    let per_credit = match version {
+        Version::V2 => 250,
+        Version::V1 => 100,
+    };
+    let credits = batch_credits(selection.coins().len(), per_credit);
     let asked = selection.asked.clone();
     Ok(Prepared::new(credits, asked, move || {
         let mut map = Map::new();
         for (lookup, coins) in &selection.found {
             let written: Vec<Value> = coins.iter().map(|c| about(c, aux.as_deref())).collect();
             if selection.by == By::Symbol {
-                map.insert(lookup.to_uppercase(), Value::Array(written));
+                let value = match version {
+                    Version::V2 => Value::Array(written),
+                    Version::V1 => written.into_iter().next().unwrap_or_default(),
+                };
+                map.insert(lookup.to_uppercase(), value);
                 continue;
             }
             for (coin, value) in coins.iter().zip(written) {
