@@ -2,7 +2,7 @@
 //!
 //! What does not change from one reader to the next is made beforehand: the body, its
 //! compressed forms (when somebody first wants one), the entity tag, the headers. Ages and
-//! times to live change by the second, so the headers are stamped anew a few times a second,
+//! times to live change by the second, so the headers are stamped anew twice a second,
 //! whoever asks first.
 
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::headers::{self, Freshness, Source};
 use super::held::State;
 
 /// For how many parts of a second one stamp serves.
-const STAMPS_PER_SEC: f64 = 4.0;
+const STAMPS_PER_SEC: f64 = 2.0;
 
 /// Bytes of an answer beside its bodies.
 const OVERHEAD: usize = 1_200;
