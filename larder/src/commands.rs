@@ -71,7 +71,7 @@ impl Command {
             Self::Jobs(arguments) => jobs::run(arguments).await,
             Self::Budget(arguments) => budget::run(arguments).await,
             Self::Lane(arguments) => lane::run(arguments).await,
-            Self::Plan(arguments) => plan::run(arguments),
+            Self::Plan(arguments) => plan::run(arguments).await,
             Self::Track(arguments) => track::track(arguments).await,
             Self::Untrack(arguments) => track::untrack(arguments).await,
             Self::Bench(arguments) => bench::run(arguments).await,

@@ -1,5 +1,6 @@
 //! `larder plan`: what the budget buys.
 
+mod forecast;
 mod simulate;
 mod solve;
 
@@ -9,9 +10,12 @@ use shared::plan::Objective;
 use crate::cli::Outcome;
 
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    forecast: forecast::Arguments,
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -23,10 +27,11 @@ enum What {
 }
 
 /// Forecasts, solves or simulates.
-pub(crate) fn run(arguments: Arguments) -> Outcome {
+pub(crate) async fn run(arguments: Arguments) -> Outcome {
     match arguments.what {
-        What::Solve(arguments) => solve::run(&arguments),
-        What::Simulate(arguments) => simulate::run(&arguments),
+        None => forecast::run(arguments.forecast).await,
+        Some(What::Solve(arguments)) => solve::run(&arguments),
+        Some(What::Simulate(arguments)) => simulate::run(&arguments),
     }
 }
 

@@ -9,6 +9,7 @@
 mod bench;
 mod chaos;
 mod commands;
+mod forecast;
 mod private_postgres;
 mod runs;
 mod simulate;

@@ -44,6 +44,8 @@ pub struct Planning {
     pub calls: Vec<(String, Call, f64)>,
     /// Credits for one refresh of each planned resource.
     pub costs: Vec<f64>,
+    /// Credits for one refresh of each resource that was given, planned or not.
+    pub prices: Vec<f64>,
     /// Credits a second that fixed paces take.
     pub fixed_credits: f64,
 }
@@ -65,7 +67,8 @@ pub fn planning(
     let places: Vec<usize> = (0..known.len())
         .filter(|nth| known[*nth].fixed_secs.is_none())
         .collect();
-    let (fixed_credits, fixed_calls) = fixed(provider, known);
+    let mut prices = vec![0.0; known.len()];
+    let (fixed_credits, fixed_calls) = fixed(provider, known, &mut prices);
     let means = means.without(fixed_credits, fixed_calls);
     let mut batches: BTreeMap<&str, usize> = BTreeMap::new();
     for place in &places {
@@ -90,6 +93,9 @@ pub fn planning(
         call.credits / call.items as f64
     };
     let costs: Vec<f64> = places.iter().map(cost_of).collect();
+    for (place, cost) in places.iter().zip(&costs) {
+        prices[*place] = *cost;
+    }
     let sweep: f64 = costs.iter().sum();
     let usual = (sweep / means.credits).clamp(60.0, 30.0 * 86_400.0);
     let usual = if usual.is_nan() { 3_600.0 } else { usual };
@@ -120,6 +126,7 @@ pub fn planning(
         demand,
         calls,
         costs,
+        prices,
         fixed_credits,
     })
 }
@@ -150,21 +157,24 @@ fn least_interval(config: &Config, provider: &Provider, batch: &BatchKey) -> f64
         .map_or(60.0, |least| least.as_secs_f64())
 }
 
-/// Credits and calls a second of what has a pace of its own.
-fn fixed(provider: &Provider, known: &[Known<'_>]) -> (f64, f64) {
-    let mut together: BTreeMap<(&str, u64), usize> = BTreeMap::new();
-    for one in known {
+/// Credits and calls a second of what has a pace of its own, and what each refresh costs.
+fn fixed(provider: &Provider, known: &[Known<'_>], prices: &mut [f64]) -> (f64, f64) {
+    let mut together: BTreeMap<(&str, u64), Vec<usize>> = BTreeMap::new();
+    for (place, one) in known.iter().enumerate() {
         if let Some(every) = one.fixed_secs {
-            *together
-                .entry((one.batch_key, every.to_bits()))
-                .or_default() += 1;
+            let pace = (one.batch_key, every.to_bits());
+            together.entry(pace).or_default().push(place);
         }
     }
     let mut sums = (0.0, 0.0);
-    for ((key, every), resources) in together {
-        let call = call(provider, &BatchKey(key.to_owned()), resources);
-        let calls = resources.div_ceil(call.items) as f64 / f64::from_bits(every);
-        sums = (sums.0 + calls * call.credits, sums.1 + calls);
+    for ((key, every), places) in together {
+        let call = call(provider, &BatchKey(key.to_owned()), places.len());
+        let calls = places.len().div_ceil(call.items) as f64;
+        for place in &places {
+            prices[*place] = calls * call.credits / places.len() as f64;
+        }
+        let rate = calls / f64::from_bits(every);
+        sums = (sums.0 + rate * call.credits, sums.1 + rate);
     }
     sums
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use shared::plan::{Objective, SolveError};
 
 use super::super::table::{print_json, print_table};
+use crate::chart::{Bar, bars};
 use crate::cli::{Failure, Outcome, say};
 use crate::simulate::{
     Gate, Gates, MONTH, READS, Scenario, Seen, Tally, World, fixed_interval, offline_limit,
@@ -71,6 +72,11 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         return Err(Failure::new("--plan-every must be at least 60 seconds"));
     }
     let report = report(arguments).map_err(|error| Failure::from(&error))?;
+    if let Some(file) = &arguments.svg {
+        std::fs::write(file, picture(&report)).map_err(|error| {
+            Failure::new(format!("{} cannot be written: {error}", file.display()))
+        })?;
+    }
     if arguments.json {
         print_json(&report)?;
     } else {
@@ -124,6 +130,23 @@ fn report(arguments: &Arguments) -> Result<Report, SolveError> {
         gates_met: gates.are_met(),
         gates: gates.0,
     })
+}
+
+fn picture(report: &Report) -> String {
+    let (what, own): (_, fn(&Seen) -> f64) = match report.objective {
+        Objective::Age => ("age", |seen| seen.mean_age_minutes),
+        _ => ("lag", |seen| seen.mean_lag_minutes),
+    };
+    let bar = |line: &Line| Bar {
+        name: line.policy.clone(),
+        value: own(&line.seen),
+        text: format!("{:.1} min", own(&line.seen)),
+    };
+    let title = format!(
+        "Mean {what} that readers get, {:.0} credits a month, {} reads",
+        report.budget, report.reads
+    );
+    bars(&title, &report.policies.iter().map(bar).collect::<Vec<_>>())
 }
 
 fn days(seconds: f64) -> String {
