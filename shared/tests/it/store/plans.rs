@@ -76,7 +76,7 @@ fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
             leak(format!(
                 "{KEYS}, array_fill('1'::text, array[250]), array_fill(null::text, array[250]),
                  array_fill(null::timestamptz, array[250]), 'coins', 'quotes', 1000000, 60,
-                 array_fill(''::bytea, array[250])"
+                 array_fill(''::bytea, array[250]), null, null"
             )),
             RECORDING,
         ),
