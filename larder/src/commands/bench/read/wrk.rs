@@ -62,7 +62,7 @@ impl Load {
             "local requests, at = {{}}, 0\n\
              init = function()\n\
                for id in string.gmatch(\"{list}\", \"%d+\") do\n\
-                 requests[#requests + 1] = wrk.format(\"GET\", BASE .. \"{path}?id=\" .. id)\n\
+                 requests[#requests + 1] = wrk.format(\"GET\", BASE .. \"{path}\" .. id)\n\
                end\n\
              end\n\
              request = function()\n\
