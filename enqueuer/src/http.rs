@@ -12,6 +12,7 @@ mod lanes;
 mod process_pending;
 mod resources;
 mod root;
+mod why;
 
 use axum::Router;
 use axum::body::Bytes;

@@ -12,7 +12,7 @@ use shared::model::{Pace, Tracking};
 use shared::schedule;
 use shared::store::{ResourceFilter, ResourceRow};
 
-use super::{Whole, cursor, optional_fields};
+use super::{Whole, cursor, optional_fields, why};
 use crate::app::App;
 use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
@@ -48,6 +48,15 @@ struct ResourceView {
     age_secs: Option<f64>,
     is_fresh: bool,
     failures: i32,
+    /// Whether the planner says its pace; the four after it are what it went by.
+    planned: bool,
+    reads_per_second: Option<f64>,
+    changes_per_second: Option<f64>,
+    credits_per_refresh: Option<f64>,
+    /// The age that is kept instead of `max_age_secs`, where the budget does not suffice.
+    kept_age_secs: Option<f64>,
+    /// Why it is refreshed as often as it is, in a sentence.
+    why: String,
 }
 
 /// How a resource is to be tracked.
@@ -224,6 +233,12 @@ fn key(uri: &Uri) -> Result<String, Problem> {
 impl From<ResourceRow> for ResourceView {
     fn from(row: ResourceRow) -> Self {
         Self {
+            why: why::why(&row),
+            planned: row.planned,
+            reads_per_second: row.planned_reads,
+            changes_per_second: row.planned_changes,
+            credits_per_refresh: row.planned_cost,
+            kept_age_secs: row.kept_age_secs,
             resource: row.resource_key,
             provider: row.provider,
             endpoint: row.endpoint,

@@ -12,6 +12,7 @@ use shared::schedule;
 use shared::setup::Setup;
 
 use crate::cli::{Failure, Outcome, say};
+use crate::forecast::{forecast, subjects};
 
 /// The longest month.
 const MONTH: Duration = Duration::from_secs(31 * 86_400);
@@ -37,6 +38,14 @@ pub(crate) fn run(arguments: Arguments) -> Outcome {
         counted(tracked(catalog), "tracked resource"),
         counted(credits_a_month(catalog), "credit"),
     ));
+    for provider in catalog.providers() {
+        let subjects = subjects(catalog, provider.name());
+        let forecast =
+            forecast(catalog, provider, &subjects).map_err(|error| Failure::from(&error))?;
+        for warning in forecast.iter().flat_map(|forecast| &forecast.warnings) {
+            say(&format!("warning: {warning}\n"));
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

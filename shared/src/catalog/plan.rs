@@ -144,7 +144,7 @@ fn call(provider: &Provider, batch: &BatchKey, resources: usize) -> Call {
 }
 
 /// Within how many seconds asking again buys nothing.
-fn least_interval(config: &Config, provider: &Provider, batch: &BatchKey) -> f64 {
+pub(super) fn least_interval(config: &Config, provider: &Provider, batch: &BatchKey) -> f64 {
     let section = (config.providers.iter())
         .find(|(name, _)| *name == provider.name())
         .map(|(_, section)| section);

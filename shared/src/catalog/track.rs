@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::{Config, Problems, TrackGroup};
 use crate::model::{EndpointName, Pace, ProviderName, ResourceSpec, TrackSpec, Tracking};
@@ -21,6 +22,7 @@ pub(super) fn resolve(
         let mut resources = keys(group, &path, providers, problems);
         resources.extend(question(group, &path, providers, problems));
         let tracking = tracking(group);
+        check_bound(config, group, &path, &resources, providers, problems);
         tracked.extend(resources.into_iter().map(|resource| TrackSpec {
             resource,
             group: group.name.to_string(),
@@ -28,6 +30,34 @@ pub(super) fn resolve(
         }));
     }
     tracked
+}
+
+/// A planned group whose bound is shorter than what its provider can answer anew has none
+/// that a plan could keep.
+fn check_bound(
+    config: &Config,
+    group: &TrackGroup,
+    path: &str,
+    resources: &[ResourceSpec],
+    providers: &BTreeMap<ProviderName, Arc<Provider>>,
+    problems: &mut Problems,
+) {
+    let (Some(bound), Pace::Planned) = (group.max_age, pace(group)) else {
+        return;
+    };
+    let least = resources.iter().find_map(|resource| {
+        let provider = providers.get(&resource.provider)?;
+        let least = super::plan::least_interval(config, provider, &resource.batch_key);
+        (bound.as_secs_f64() < least).then(|| Duration::from_secs_f64(least))
+    });
+    if let Some(least) = least {
+        let rule = format!(
+            "must be at least {}, its provider's min_interval or its endpoint's update frequency",
+            humantime::format_duration(least)
+        );
+        let reason = "the provider has nothing newer before that";
+        problems.refuse(&format!("{path}.max_age"), &rule, reason);
+    }
 }
 
 /// How the members of a group are tracked.

@@ -41,6 +41,16 @@ pub struct ResourceRow {
     pub is_fresh: bool,
     /// Refreshes that failed for good since the last answer.
     pub failures: i32,
+    /// Whether the planner says its pace.
+    pub planned: bool,
+    /// Reads a second that its pace was planned for.
+    pub planned_reads: Option<f64>,
+    /// Changes a second that its pace was planned for.
+    pub planned_changes: Option<f64>,
+    /// Credits for one planned refresh.
+    pub planned_cost: Option<f64>,
+    /// The age in seconds that the plan keeps instead of `max_age`, where it cannot.
+    pub kept_age_secs: Option<f64>,
 }
 
 /// Which resources to list.
@@ -76,7 +86,8 @@ impl Store {
                    e.fetched_at as "fetched_at?",
                    extract(epoch from clock_timestamp() - e.fetched_at)::float8 as "age_secs?",
                    coalesce(e.fresh_until > clock_timestamp(), false) as "is_fresh!",
-                   r.failures
+                   r.failures, r.planned, r.planned_reads, r.planned_changes, r.planned_cost,
+                   extract(epoch from r.kept_age)::float8 as kept_age_secs
             from larder.resources r
             left join larder.entries e using (resource_key)
             left join larder.schedules s on s.id = r.schedule_id
