@@ -241,6 +241,7 @@ async fn budget_prints_what_the_api_answers(pool: PgPool) {
             "resets_at",
             "soft",
             "spent",
+            "starts_at",
             "unit"
         ]
     );
