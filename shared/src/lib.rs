@@ -15,6 +15,7 @@ pub mod logging;
 pub mod metrics;
 pub mod model;
 pub mod plan;
+pub mod planner;
 pub mod provider;
 pub mod retry;
 pub mod schedule;

@@ -15,6 +15,7 @@ mod closed;
 mod credits;
 mod drain;
 mod place;
+mod plan;
 mod read;
 mod report;
 mod upstream;
@@ -46,6 +47,8 @@ enum What {
     Admit(admit::Arguments),
     /// How many calls a second workers make of one provider
     Calls(calls::Arguments),
+    /// How long the planner takes, and how much it writes
+    Plan(plan::Arguments),
     /// What jobs that wait for a closed lane cost those of another one
     Closed(closed::Arguments),
     /// How fast readers are answered from memory, side by side with nginx
@@ -75,6 +78,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         What::Read(arguments) => arguments.json,
         What::Credits(arguments) => arguments.json,
         What::ServeReads => false,
+        What::Plan(arguments) => arguments.json,
     };
     let place = tokio::select! {
         place = Place::make() => place?,
@@ -90,6 +94,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             What::Closed(arguments) => closed::run(arguments, &place, &mut report).await,
             What::Read(arguments) => read::run(arguments, &place, &mut report).await,
             What::Credits(_) | What::ServeReads => Ok(()),
+            What::Plan(arguments) => plan::run(arguments, &place, &mut report).await,
         }
     };
     let measured = tokio::select! {

@@ -15,6 +15,7 @@ mod bare_commit;
 mod bare_queue;
 mod bare_wake;
 mod ledger;
+mod planned;
 mod waits;
 
 use sqlx::postgres::PgConnection;

@@ -34,6 +34,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     ("setup", &["catalog", "config"]),
     ("plan", &["model"]),
+    (
+        "planner",
+        &["catalog", "config", "plan", "provider", "store"],
+    ),
     ("schedule", &["store"]),
     ("store", &["budget", "metrics", "model", "plan"]),
 ];
