@@ -65,8 +65,9 @@ struct Pass {
 struct Level {
     low: f64,
     high: f64,
-    /// Share of `high`.
-    share: f64,
+    /// Share of `low` in the rates, and of `high`: together 1, but either may be too small
+    /// to be the difference of the other from 1.
+    shares: (f64, f64),
 }
 
 impl Level {
@@ -74,12 +75,12 @@ impl Level {
         Self {
             low: price,
             high: price,
-            share: 0.0,
+            shares: (1.0, 0.0),
         }
     }
 
     fn middle(&self) -> f64 {
-        self.low + (self.high - self.low) * self.share
+        self.low + (self.high - self.low) * self.shares.1
     }
 }
 
@@ -207,9 +208,13 @@ impl<'a> Scaled<'a> {
                 break;
             }
         }
-        let share = (low_spend - self.rest) / (low_spend - high_spend);
-        match share.is_finite() {
-            true => Level { low, high, share },
+        let apart = low_spend - high_spend;
+        let shares = (
+            (self.rest - high_spend) / apart,
+            (low_spend - self.rest) / apart,
+        );
+        match shares.0.is_finite() && shares.1.is_finite() {
+            true => Level { low, high, shares },
             false => Level::exact(if low > 0.0 { low } else { high }),
         }
     }
@@ -222,9 +227,10 @@ impl<'a> Scaled<'a> {
             (rate - item.min_rate).clamp(0.0, item.room)
         };
         let mixed = |item: &ScaledItem| {
+            let (of_low, of_high) = level.shares;
             let at_low = extra(item, low);
-            match level.share > 0.0 {
-                true => at_low + (extra(item, high) - at_low) * level.share,
+            match of_high > 0.0 {
+                true => at_low * of_low + extra(item, high) * of_high,
                 false => at_low,
             }
         };

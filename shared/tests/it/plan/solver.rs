@@ -184,6 +184,14 @@ fn corner_cases_have_sane_plans() {
     let steep = solve(Objective::Fresh, &[one(3.0, 1_000.0)], 1.0).unwrap();
     assert!((steep.rates[0] - 1.0).abs() < 1e-9);
 
+    // The same with a budget that is nothing beside what the price could buy.
+    let steeper = solve(Objective::Fresh, &[one(6e5, 2e5), one(2e-3, 1e-3)], 4e-11).unwrap();
+    assert!(
+        (steeper.spend / 4e-11 - 1.0).abs() < 1e-9,
+        "{}",
+        steeper.spend
+    );
+
     // The least rates take the whole budget, to the last digit.
     let least = |min_rate: f64| Item {
         min_rate,
