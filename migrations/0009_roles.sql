@@ -37,9 +37,9 @@ begin
     -- search path.
     alter function larder.make_partitions(integer) security definer set search_path = pg_catalog, pg_temp;
     alter function larder.drop_partitions(interval, interval) security definer set search_path = pg_catalog, pg_temp;
-    -- Whether the schema is this release's.
-    if to_regclass('public._sqlx_migrations') is not null then
-        grant select on public._sqlx_migrations to larder_app;
+    -- Which migrations were applied is the owner's to say.
+    if to_regclass('larder.migrations') is not null then
+        revoke insert, update, delete on larder.migrations from larder_app;
     end if;
 
     -- larder_reader: the four views, and what they read with the rights of who asks.

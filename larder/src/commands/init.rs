@@ -15,6 +15,10 @@ pub(crate) struct Arguments {
     /// The configuration file; without it LARDER_CONFIG, else ./larder.toml
     #[arg(long)]
     config: Option<PathBuf>,
+
+    /// Also make the roles larder_app and larder_reader, and grant them what they need
+    #[arg(long)]
+    roles: bool,
 }
 
 /// Migrates, syncs, and enqueues what is due. Doing it again changes nothing.
@@ -29,6 +33,14 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let url = url.map(|url| url.expose_secret()).unwrap_or_default();
     let store = Store::connect_lazy(url, 1).map_err(|error| failure(&error))?;
     prepare(&store, url, &setup).await?;
+    if arguments.roles {
+        store.make_roles().await.map_err(|error| {
+            failure(&error).with_help("log in as the schema's owner, with the right to make roles")
+        })?;
+        say(
+            "The roles larder_app and larder_reader are there; docs/security.md says how to use them.\n",
+        );
+    }
     let ticked = store.tick(false).await.map_err(|error| failure(&error))?;
     say(&format!(
         "The schema is current. From {}: {} providers, {} tracked resources; {} jobs enqueued.\n",
