@@ -94,14 +94,32 @@ create table larder.plans (
     credits_a_day double precision,
     bounds_scale double precision,
     -- After which time reads_long fades: the thinner the demand, the longer.
-    memory interval not null default '7 days'
+    memory interval not null default '7 days',
+    -- Where reads may wait for calls (shared/src/plan/trigger.rs): planned calls a second, and as
+    -- of bucket_at how many may be made, and the age in seconds past which a read causes one.
+    calls_a_sec double precision,
+    tokens double precision not null default 10,
+    threshold double precision not null default 3600,
+    bucket_at timestamptz not null default clock_timestamp()
 );
 
--- How many due planned resources make a call, and how soon asking again buys nothing.
+-- A plan's tokens and threshold as of now.
+create function larder.plan_bucket(p larder.plans, out tokens double precision, out threshold double precision)
+language sql volatile
+as $$
+    select least(10, p.tokens + s.calls), greatest(1, p.threshold * exp(-0.0375 * least(s.calls, 1000)))
+    from (select coalesce(p.calls_a_sec, 0)
+                 * greatest(0, extract(epoch from clock_timestamp() - p.bucket_at))::double precision as calls) s
+$$;
+
+-- The calls that planned resources share: how many a full one holds, how many due ones make
+-- one, its price in calls of mean price, and how soon asking again buys nothing.
 create table larder.plan_calls (
     provider text collate "C" not null references larder.lanes (lane),
     batch_key text collate "C" not null,
+    items integer not null check (items >= 1),
     enough integer not null check (enough >= 1),
+    price double precision not null,
     min_interval interval not null,
     primary key (provider, batch_key)
 );

@@ -20,17 +20,29 @@ as $$
         where r.tracked and r.next_refresh_at <= (select clock_timestamp())
     ),
     -- Planned resources wait for their call to be worth its price: until enough of them are
-    -- due, or one has waited too long (shared/src/plan/pace.rs says how long that is).
-    ready as materialized (
-        select o.provider, o.batch_key
+    -- due, or one has waited too long (shared/src/plan/pace.rs says how long that is). Where
+    -- reads cause calls, what can wait leaves them tokens (shared/src/plan/trigger.rs).
+    asked as materialized (
+        select o.provider, o.batch_key,
+               count(*) >= coalesce(c.enough, 1) as worth, bool_or(l.late) as late,
+               bool_or(o.fetched_at is null or o.failures > 0 or o.waiting
+                       or (l.late and o.max_age is not null)) as now
         from over o
+        cross join lateral (
+            select o.next_refresh_at + o.every * case when o.max_age is null then 0.25 else 0.1 end
+                   <= (select clock_timestamp()) as late
+        ) l
         left join larder.plan_calls c on (c.provider, c.batch_key) = (o.provider, o.batch_key)
         where o.planned
         group by o.provider, o.batch_key, c.enough
-        having count(*) >= coalesce(c.enough, 1)
-            or bool_or(o.fetched_at is null or o.failures > 0 or o.waiting)
-            or bool_or(o.next_refresh_at + o.every * case when o.max_age is null then 0.25 else 0.1 end
-                       <= (select clock_timestamp()))
+    ),
+    ready as materialized (
+        select a.provider, a.batch_key
+        from asked a
+        where a.now or (a.worth or a.late) and not exists (
+            select from larder.plans p cross join larder.plan_bucket(p) b
+            where p.provider = a.provider and p.calls_a_sec is not null
+              and b.tokens < case when a.late then 1 else 5 end)
     ),
     due as materialized (
         select o.* from over o
@@ -52,6 +64,24 @@ as $$
         order by chosen.resource_key
         on conflict (resource_key) where kind = 'refresh' do nothing
         returning resource_key
+    ),
+    charged as (
+        update larder.plans p
+        set (tokens, threshold, bucket_at) =
+            (select greatest(b.tokens - m.price, -10), b.threshold, clock_timestamp()
+             from larder.plan_bucket(p) b)
+        from (
+            select n.provider, sum(ceil(n.made / c.items::float8) * c.price) as price
+            from (
+                select d.provider, d.batch_key, count(*) as made
+                from made join due d using (resource_key)
+                where d.planned
+                group by d.provider, d.batch_key
+            ) n
+            join larder.plan_calls c on (c.provider, c.batch_key) = (n.provider, n.batch_key)
+            group by n.provider
+        ) m
+        where p.provider = m.provider and p.calls_a_sec is not null
     ),
     counted as (
         select (select count(*) from made) as made, (select count(*) from due where waiting) as waiting

@@ -11,6 +11,7 @@
 //! | untracked and past its time            | at once, and one refresh is enqueued        |
 //! | past `max_age`                         | after a refresh; the old one if none comes  |
 //! | none                                   | after a refresh; else 502, 503 or 504       |
+//! | planned, unusually old, `trigger_wait`  | after a refresh, within that time           |
 //!
 //! What the key has spent is answered from the ledger, in the provider's form.
 //!
@@ -39,6 +40,7 @@ mod key_info;
 mod misses;
 mod proxy;
 mod renew;
+mod triggers;
 mod verdict;
 
 use axum::Router;

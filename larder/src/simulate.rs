@@ -13,6 +13,7 @@
 //!
 //! Failures, latencies and daily cycles.
 
+mod copies;
 mod fixed;
 mod gates;
 mod limit;

@@ -38,6 +38,7 @@ mod policy;
 pub mod reads;
 mod solve;
 mod sum;
+pub mod trigger;
 
 pub use bounds::{Bound, MOST as MOST_FOR_BOUNDS};
 pub use demand::{Demand, Observed, Rates};

@@ -14,7 +14,9 @@ use crate::catalog::{Known, Planning, planning};
 use crate::config::Config;
 use crate::plan::{Means, SolveError, pace};
 use crate::provider::Provider;
-use crate::store::{PlanLease, PlanRow, PlanSummary, PlannedRow, Store, StoreError};
+use crate::store::{
+    PlanLease, PlanRow, PlanSummary, PlannedCall, PlannedRow, Store, StoreError, Triggers,
+};
 
 /// Why there is no plan.
 #[derive(Debug, thiserror::Error)]
@@ -56,13 +58,19 @@ pub async fn plan_if_older(
     let rows = store.plan_rows(name, lease.memory).await?;
     let means = Means::of(&store.plan_windows(name).await?);
     let planning = plan(config, provider, &rows, means, &lease)?;
-    let (moved, summary) = outcome(&rows, &planning);
+    let (moved, summary) = outcome(&rows, &planning, may_wait(config, provider));
     let is_ours = store.write_plan(name, &lease, &moved, &summary).await?;
     Ok(is_ours.then_some(Made {
         resources: planning.places.len(),
         rewritten: moved.len(),
         summary,
     }))
+}
+
+/// Whether reads of a provider's planned resources may wait for a call.
+fn may_wait(config: &Config, provider: &Provider) -> bool {
+    let section = config.providers.get(provider.name());
+    section.is_some_and(|section| !section.cache.trigger_wait.is_zero())
 }
 
 fn plan(
@@ -96,7 +104,11 @@ fn plan(
 }
 
 /// What is written: the rows that moved, and the plan as a whole.
-fn outcome(rows: &[PlanRow], planning: &Planning) -> (Vec<PlannedRow>, PlanSummary) {
+fn outcome(
+    rows: &[PlanRow],
+    planning: &Planning,
+    may_wait: bool,
+) -> (Vec<PlannedRow>, PlanSummary) {
     let plan = &planning.plan;
     let moved = (planning.places.iter().enumerate())
         .filter(|(nth, _)| plan.resources[*nth].moved)
@@ -113,9 +125,23 @@ fn outcome(rows: &[PlanRow], planning: &Planning) -> (Vec<PlannedRow>, PlanSumma
             }
         })
         .collect();
+    let mean_price = plan.spend / plan.calls;
     let calls = (planning.calls.iter())
-        .map(|(key, call, least)| (key.clone(), pace::enough(call.items), *least))
+        .map(|(key, call, least)| PlannedCall {
+            batch_key: key.clone(),
+            items: call.items,
+            enough: pace::enough(call.items),
+            price: match mean_price > 0.0 {
+                true => call.credits / mean_price,
+                false => 1.0,
+            },
+            least_secs: *least,
+        })
         .collect();
+    let triggers = (may_wait && plan.calls > 0.0).then_some(Triggers {
+        calls_a_sec: plan.calls,
+        threshold_secs: planning.usual_secs,
+    });
     let summary = PlanSummary {
         price: plan.price,
         status: plan.status,
@@ -123,6 +149,7 @@ fn outcome(rows: &[PlanRow], planning: &Planning) -> (Vec<PlannedRow>, PlanSumma
         bounds_scale: plan.scale,
         memory: planning.demand.memory,
         calls,
+        triggers,
     };
     (moved, summary)
 }

@@ -81,7 +81,7 @@ pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look};
 pub use migrate::MIGRATOR;
 pub use notify::Notifier;
-pub use plan::{PlanLease, PlanRow, PlanSummary, PlannedRow};
+pub use plan::{PlanLease, PlanRow, PlanSummary, PlannedCall, PlannedRow, Trigger, Triggers};
 pub use prune::Retention;
 pub use record::{
     CallRecord, CloseUntil, JobResult, JobVerdict, LaneClose, NewEntry, Recorded, Settlement,

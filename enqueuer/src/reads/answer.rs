@@ -20,6 +20,7 @@ use super::coding::{Coding, SMALLEST};
 use super::directives::Directives;
 use super::headers::{self, Freshness, Source};
 use super::held::State;
+use super::triggers::Trigger;
 
 /// For how many parts of a second one stamp serves.
 const STAMPS_PER_SEC: f64 = 2.0;
@@ -38,6 +39,8 @@ pub(super) struct Manner {
     /// Whether only those who show the secret may keep it.
     pub(super) is_private: bool,
     pub(super) reads: CacheReads,
+    /// Whether reads of planned resources may cause calls.
+    pub(super) trigger: Option<Arc<Trigger>>,
 }
 
 /// An answer of one body, with all that is needed to give it.
@@ -57,6 +60,10 @@ pub(super) struct Answer {
     renew_at: f64,
     /// Until when no part is past its bound.
     good_until: f64,
+    /// When the oldest planned part was of age zero; infinite without one.
+    planned_born: f64,
+    /// Seconds within which asking again buys nothing.
+    shortest: f64,
     stamp: ArcSwapOption<(u64, HeaderMap)>,
 }
 
@@ -86,12 +93,13 @@ impl<'r> Wish<'r> {
 
 impl Answer {
     /// An answer made of these parts. `most` is the bound of age, in seconds, for parts
-    /// that have none of their own.
+    /// that have none of their own; within `shortest`, in seconds, asking again buys nothing.
     pub(super) fn new(
         parts: Box<[Arc<State>]>,
         body: Bytes,
         manner: Arc<Manner>,
         most: Option<f64>,
+        shortest: f64,
     ) -> Self {
         let least = |of: &dyn Fn(&State) -> f64| {
             let all = parts.iter().map(|state| of(state));
@@ -106,6 +114,10 @@ impl Answer {
         let good_until = least(&|state| {
             let most = state.max_age.or(most);
             most.map_or(f64::INFINITY, |most| state.born + most)
+        });
+        let planned_born = least(&|state| match state.planned {
+            true => state.born,
+            false => f64::INFINITY,
         });
         let digest = Sha256::digest(&body);
         let hex: String = digest[..12]
@@ -125,6 +137,8 @@ impl Answer {
             fresh_until,
             renew_at,
             good_until,
+            planned_born,
+            shortest,
             stamp: ArcSwapOption::empty(),
         }
     }
@@ -140,13 +154,20 @@ impl Answer {
     }
 
     /// Whether it may be given to a reader with these directives as it stands: it is made
-    /// of the current entries, none is past its bound, and none has to be renewed by a
-    /// reader.
+    /// of the current entries, none is past its bound, none has to be renewed by a reader,
+    /// and none is so old that a reader may wait for a call.
     pub(super) fn serves(&self, now: f64, directives: &Directives) -> bool {
         now < self.good_until
             && now < self.renew_at
             && directives.accept(now - self.born, self.fresh_until - now)
             && self.parts.iter().all(|state| !state.is_gone())
+            && !self.may_trigger(now)
+    }
+
+    fn may_trigger(&self, now: f64) -> bool {
+        let age = now - self.planned_born;
+        let trigger = self.manner.trigger.as_ref();
+        trigger.is_some_and(|trigger| age > self.shortest && trigger.may_fire(now, age))
     }
 
     /// Counts a read for the metrics.

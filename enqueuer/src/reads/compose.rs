@@ -16,6 +16,7 @@ use super::entries::{self, Entries};
 use super::headers;
 use super::held::Held;
 use super::proxy::Reading;
+use super::triggers::Trigger;
 use super::verdict;
 use crate::problem::{Kind, Problem};
 
@@ -40,6 +41,7 @@ impl Manners {
                 headers: shown,
                 is_private,
                 reads: CacheReads::of(provider.name().as_str()),
+                trigger: trigger(config, provider),
             };
             (provider.name().clone(), Arc::new(manner))
         };
@@ -50,6 +52,11 @@ impl Manners {
         self.0.get(provider.name())
     }
 
+    /// Whether reads of a provider's planned resources may cause calls.
+    pub(super) fn trigger(&self, provider: &Provider) -> Option<Arc<Trigger>> {
+        self.of(provider)?.trigger.clone()
+    }
+
     /// Where reads of a provider are counted.
     pub(super) fn reads(&self, provider: &Provider) -> CacheReads {
         let manner = self.of(provider);
@@ -58,6 +65,11 @@ impl Manners {
             |manner| manner.reads.clone(),
         )
     }
+}
+
+fn trigger(config: &Config, provider: &Provider) -> Option<Arc<Trigger>> {
+    let wait = config.providers.get(provider.name())?.cache.trigger_wait;
+    (!wait.is_zero()).then(|| Arc::new(Trigger::new(wait)))
 }
 
 /// Puts the entries together.
@@ -102,6 +114,7 @@ pub(super) fn compose(reading: &Reading<'_>, entries: &Entries) -> Result<Arc<An
         Bytes::from(body),
         Arc::clone(manner),
         most,
+        entries::shortest(reading).as_secs_f64(),
     );
     Ok(Arc::new(answer))
 }

@@ -238,6 +238,7 @@ mod tests {
             age_secs: 1.0,
             ttl_secs: 9.0,
             tracked: true,
+            planned: false,
             max_age_secs: None,
             revision,
         }

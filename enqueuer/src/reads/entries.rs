@@ -213,7 +213,7 @@ pub(super) fn most(reading: &Reading<'_>) -> Option<Duration> {
 }
 
 /// Shortest time between two refreshes of what is read.
-fn shortest(reading: &Reading<'_>) -> Duration {
+pub(super) fn shortest(reading: &Reading<'_>) -> Duration {
     let section = reading.app.config().providers.get(reading.provider.name());
     let endpoint = reading.provider.endpoint(&reading.request.endpoint);
     section

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use shared::model::ResourceKey;
 
 use super::entries::{Entries, Need};
-use super::flights::{End, Watch};
+use super::flights::{Asked, End, Watch};
 use super::proxy::Reading;
 use super::verdict::{self, WaitEnd};
+use crate::app::App;
 use crate::problem::{Kind, Problem};
 
 /// Fetches `needs` into `entries`, for as long as the reader waits.
@@ -32,7 +33,7 @@ pub(super) async fn fetch(
     }
     let app = reading.app;
     let lane = reading.provider.name().as_str();
-    let flights = |need: &Need| (app.flights).join(&need.resource, need.base > 0, need.base);
+    let flights = |need: &Need| (app.flights).join(&need.resource, asked(need), need.base);
     let watches: Vec<(ResourceKey, Watch)> = match app.copies.closed(lane) {
         // Nobody needs to be asked whether it is.
         Some(_) if has_old => return Ok(()),
@@ -41,7 +42,7 @@ pub(super) async fn fetch(
             .map(|need| (need.resource.key.clone(), flights(need)))
             .collect(),
     };
-    let waited = wait(reading, watches).await;
+    let waited = wait(app, reading.wait, watches).await;
     if let Some(broken) = waited.broken {
         // The database takes no jobs: old answers are answers still.
         return if has_old { Ok(()) } else { Err(broken) };
@@ -63,13 +64,20 @@ pub(super) async fn fetch(
     )
 }
 
+fn asked(need: &Need) -> Asked {
+    match need.base {
+        0 => Asked::Any,
+        _ => Asked::Newer,
+    }
+}
+
 /// Counts the calls that this read causes against its client. What others wait for already
 /// is free.
 fn take_misses(reading: &Reading<'_>, needs: &[Need]) -> Result<(), Duration> {
     let app = reading.app;
     let new = needs
         .iter()
-        .filter(|need| !app.flights.has(&need.resource.key, need.base > 0))
+        .filter(|need| !app.flights.has(&need.resource.key, asked(need)))
         .count();
     let endpoint = reading.provider.endpoint(&reading.request.endpoint);
     let per_call = endpoint.map_or(1, |endpoint| endpoint.max_items().max(1));
@@ -78,14 +86,16 @@ fn take_misses(reading: &Reading<'_>, needs: &[Need]) -> Result<(), Duration> {
 }
 
 /// What came of a wait.
-struct Waited {
-    failed: Vec<(ResourceKey, String)>,
+pub(super) struct Waited {
+    /// What failed for good, with its error.
+    pub(super) failed: Vec<(ResourceKey, String)>,
     end: WaitEnd,
     broken: Option<Problem>,
 }
 
-async fn wait(reading: &Reading<'_>, watches: Vec<(ResourceKey, Watch)>) -> Waited {
-    let deadline = tokio::time::Instant::now() + reading.wait;
+/// Waits until all flights have ended, at most for `most`.
+pub(super) async fn wait(app: &App, most: Duration, watches: Vec<(ResourceKey, Watch)>) -> Waited {
+    let deadline = tokio::time::Instant::now() + most;
     let mut waited = Waited {
         failed: Vec::new(),
         end: WaitEnd::Complete,
@@ -100,7 +110,7 @@ async fn wait(reading: &Reading<'_>, watches: Vec<(ResourceKey, Watch)>) -> Wait
                 waited.end = WaitEnd::TimedOut;
                 continue;
             }
-            () = reading.app.stop.cancelled() => {
+            () = app.stop.cancelled() => {
                 waited.end = WaitEnd::Stopping;
                 return waited;
             }

@@ -42,8 +42,19 @@ pub(super) enum End {
 /// What a waiting reader watches; `None` while it is on its way.
 pub(super) type Watch = watch::Receiver<Option<End>>;
 
-/// A resource, and whether only an answer counts that is asked for from now on.
-type Wanted = (ResourceKey, bool);
+/// What those who wait asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Asked {
+    /// Any fresh answer.
+    Any,
+    /// An answer that is asked for from now on.
+    Newer,
+    /// The same, as one of the plan's calls.
+    ByPlan,
+}
+
+/// A resource, and what was asked for.
+type Wanted = (ResourceKey, Asked);
 
 #[derive(Debug)]
 struct Flight {
@@ -69,16 +80,16 @@ impl Flights {
     }
 
     /// Whether a reader of this resource would join others.
-    pub(super) fn has(&self, key: &ResourceKey, newer: bool) -> bool {
-        self.live().contains_key(&(key.clone(), newer))
+    pub(super) fn has(&self, key: &ResourceKey, asked: Asked) -> bool {
+        self.live().contains_key(&(key.clone(), asked))
     }
 
     /// Joins the flight of a resource, or opens one. `base` is the revision of the entry
     /// that will not do.
-    pub(super) fn join(&self, resource: &ResourceSpec, newer: bool, base: i64) -> Watch {
+    pub(super) fn join(&self, resource: &ResourceSpec, asked: Asked, base: i64) -> Watch {
         let mut live = self.live();
         let flight = live
-            .entry((resource.key.clone(), newer))
+            .entry((resource.key.clone(), asked))
             .or_insert_with(|| {
                 self.opened.notify_one();
                 Flight {
@@ -101,9 +112,9 @@ impl Flights {
     /// Whether anybody waits for a resource.
     pub(super) fn wants(&self, key: &ResourceKey) -> bool {
         let live = self.live();
-        [false, true]
+        [Asked::Any, Asked::Newer, Asked::ByPlan]
             .into_iter()
-            .any(|newer| live.contains_key(&(key.clone(), newer)))
+            .any(|asked| live.contains_key(&(key.clone(), asked)))
     }
 
     /// The jobs that are waited for.
@@ -229,8 +240,8 @@ async fn ask(app: &App, new: &[(Wanted, ResourceSpec)]) -> Result<(), StoreError
     let attempts = app.config().queue.max_attempts;
     let (mut asked, mut requests) = (Vec::new(), Vec::new());
     for (wanted, resource) in new {
-        let (key, newer) = wanted;
-        if !app.flights.has(key, *newer) {
+        let (key, kind) = wanted;
+        if !app.flights.has(key, *kind) {
             // It has landed already.
         } else if let Some(secs) = absent.get(key) {
             app.copies.note_absent(key.clone(), *secs);
@@ -239,9 +250,14 @@ async fn ask(app: &App, new: &[(Wanted, ResourceSpec)]) -> Result<(), StoreError
             app.flights.end(wanted, End::Closed(closed.clone()));
         } else {
             asked.push(wanted);
+            let request = read_request(resource.clone(), Priority::READER_WAITING, attempts);
             requests.push(JobRequest {
-                must_be_newer: *newer,
-                ..read_request(resource.clone(), Priority::READER_WAITING, attempts)
+                must_be_newer: *kind != Asked::Any,
+                class: match kind {
+                    Asked::ByPlan => "planned",
+                    Asked::Any | Asked::Newer => request.class,
+                },
+                ..request
             });
         }
     }
@@ -277,7 +293,7 @@ mod tests {
     fn however_many_join_a_flight_is_asked_for_once() {
         let flights = Flights::default();
         let mut watches: Vec<Watch> = (0..10_000)
-            .map(|_| flights.join(&spec("a"), false, 0))
+            .map(|_| flights.join(&spec("a"), Asked::Any, 0))
             .collect();
         assert_eq!(flights.take_new().len(), 1);
         assert!(flights.take_new().is_empty());
@@ -294,7 +310,7 @@ mod tests {
     #[test]
     fn only_a_later_revision_ends_the_wait_for_a_newer_answer() {
         let flights = Flights::default();
-        let watch = flights.join(&spec("a"), true, 7);
+        let watch = flights.join(&spec("a"), Asked::Newer, 7);
         flights.written(&spec("a").key, 7);
         assert!(watch.borrow().is_none());
         flights.written(&spec("a").key, 8);
@@ -310,7 +326,7 @@ mod tests {
                 secs: None,
             })
         };
-        let watch = flights.join(&spec("a"), false, 0);
+        let watch = flights.join(&spec("a"), Asked::Any, 0);
         flights.lanes_closed(closed);
         assert!(watch.borrow().is_none(), "the asking finds it out");
         flights.take_new();

@@ -23,6 +23,8 @@ pub(super) struct State {
     pub(super) fresh_until: f64,
     /// Whether its resource is refreshed ahead of need.
     pub(super) tracked: bool,
+    /// Whether the planner says how often.
+    pub(super) planned: bool,
     /// Past this age, in seconds, a reader waits, if its resource says so.
     pub(super) max_age: Option<f64>,
     gone: AtomicBool,
@@ -51,6 +53,7 @@ impl State {
     pub(super) fn is_as(&self, mark: &EntryMark) -> bool {
         self.revision == mark.revision
             && self.tracked == mark.tracked
+            && self.planned == mark.planned
             && self.max_age == mark.max_age_secs
     }
 
@@ -82,6 +85,7 @@ impl Held {
                 born: at - entry.age_secs,
                 fresh_until: at + entry.ttl_secs,
                 tracked: entry.tracked,
+                planned: entry.planned,
                 max_age: entry.max_age_secs,
                 gone: AtomicBool::new(false),
                 read: AtomicBool::new(false),

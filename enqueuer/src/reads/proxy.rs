@@ -15,7 +15,7 @@ use super::answer::{Answer, Wish};
 use super::directives::{Directives, wanted_wait};
 use super::entries::{self, Entries};
 use super::headers::{self, Source};
-use super::{compose, fetch, key_info};
+use super::{compose, fetch, key_info, triggers};
 use crate::address::Address;
 use crate::app::App;
 use crate::problem::{Kind, Problem};
@@ -102,7 +102,7 @@ async fn answer(
     let now = app.copies.now();
     entries::count(reading, &entries, now);
     let needs = entries::judge(reading, &entries, now);
-    let source = needs.source();
+    let mut source = needs.source();
     if reading.directives.only_if_cached && source != Source::Hit {
         return Err(Problem::new(
             Kind::NotCached,
@@ -120,6 +120,8 @@ async fn answer(
         }
         if !needs.fetch.is_empty() {
             fetch::fetch(reading, needs.fetch, &mut entries).await?;
+        } else if triggers::renew(reading, &mut entries).await {
+            source = Source::Stale;
         }
     } else if needs.fetch.iter().any(|need| need.base == 0) {
         return Err(Problem::new(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use shared::model::{Priority, ResourceKey, ResourceSpec};
 use shared::store::JobRequest;
 
-use super::flights::{Flights, read_request};
+use super::flights::{Asked, Flights, read_request};
 use crate::app::App;
 use crate::job_log;
 
@@ -40,7 +40,7 @@ impl Renewals {
     /// Whether a reader may ask for a newer answer than there is: with others who do, or as
     /// the first one in `shortest`. Between processes an answer that came is young for all.
     pub(super) fn may_ask(&self, key: &ResourceKey, shortest: Duration, flights: &Flights) -> bool {
-        flights.has(key, true) || note(&self.wanted, key, Instant::now(), shortest)
+        flights.has(key, Asked::Newer) || note(&self.wanted, key, Instant::now(), shortest)
     }
 }
 
@@ -120,7 +120,7 @@ mod tests {
         let (key, minute) = (spec("a").key, Duration::from_secs(60));
         assert!(renewals.may_ask(&key, minute, &flights));
         assert!(!renewals.may_ask(&key, minute, &flights));
-        let _watch = flights.join(&spec("a"), true, 1);
+        let _watch = flights.join(&spec("a"), Asked::Newer, 1);
         assert!(renewals.may_ask(&key, minute, &flights));
     }
 }

@@ -24,4 +24,5 @@ mod operations;
 mod process_pending;
 mod reads;
 mod start;
+mod triggers;
 mod waiting;

@@ -1,6 +1,6 @@
 //! Every item at one interval, as a cron job does it.
 
-use super::planner::Copies;
+use super::copies::Copies;
 use super::tally::Tally;
 use super::world::{MONTH, World};
 

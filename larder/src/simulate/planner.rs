@@ -3,11 +3,13 @@
 use shared::plan::changes::Changes;
 use shared::plan::pace::{enough, next_after, patience};
 use shared::plan::reads::{LONG, ReadCounts, has_outgrown};
+use shared::plan::trigger::{Bucket, FOR_LATE, FOR_PACE};
 use shared::plan::{
     COLD_AFTER, Call, Demand, Means, Objective, Observed, Question, Resource, SolveError, Window,
     plan,
 };
 
+use super::copies::Copies;
 use super::random::Random;
 use super::schedule::Schedule;
 use super::tally::Tally;
@@ -29,6 +31,8 @@ pub struct Scenario {
     pub objective: Objective,
     /// Seconds from one plan to the next.
     pub plan_every: f64,
+    /// Whether reads of unusually old copies wait for a call.
+    pub triggers: bool,
 }
 
 /// What a month came to.
@@ -52,6 +56,8 @@ pub struct Spent {
     pub bounded_reads: u64,
     /// Such reads that waited for a refresh.
     pub waited: u64,
+    /// Reads that waited for a refresh because the copy was unusually old.
+    pub triggered: u64,
     /// Such reads that were served what is older than its bound.
     pub late: u64,
     /// Intervals that were rewritten.
@@ -97,6 +103,8 @@ struct Run<'a> {
     price: Option<f64>,
     memory: std::time::Duration,
     random: Random,
+    /// Tokens and threshold, and of when they are.
+    bucket: (Bucket, f64),
     spent: Spent,
 }
 
@@ -126,19 +134,37 @@ impl<'a> Run<'a> {
             price: None,
             memory: LONG,
             random: Random::new(world.seed ^ 0x5eed_0f00_0000_0004),
+            bucket: (Bucket::new(0.0), 0.0),
             spent: Spent::default(),
         }
     }
 
-    /// When the next call is made: never without a credit.
+    /// When the next call at the plan's pace is made: never without a credit.
     fn next_call(&self) -> f64 {
-        match self.spent.credits + 1.0 <= self.world.credits {
-            true => self
-                .schedule
-                .next_call(enough(self.world.batch))
-                .max(self.now),
-            false => f64::INFINITY,
+        if self.spent.credits + 1.0 > self.world.credits {
+            return f64::INFINITY;
         }
+        let (worth, late) = self.schedule.next_call(enough(self.world.batch));
+        let at = match self.scenario.triggers {
+            false => worth.min(late),
+            true => {
+                let (bucket, at) = self.bucket;
+                let there = |tokens| at + bucket.secs_until(tokens, self.rate());
+                worth.max(there(FOR_PACE)).min(late.max(there(FOR_LATE)))
+            }
+        };
+        at.max(self.now)
+    }
+
+    /// Calls a second that are planned.
+    fn rate(&self) -> f64 {
+        let left = (self.world.credits - self.spent.credits).max(0.0);
+        left / (MONTH - self.now).max(3_600.0)
+    }
+
+    fn bucket(&self) -> Bucket {
+        let (bucket, at) = self.bucket;
+        bucket.after(self.now - at, self.rate())
     }
 
     /// Makes a call, filled with what is due next; `first` goes with it in any case.
@@ -151,6 +177,7 @@ impl<'a> Run<'a> {
         let room = self.world.batch - usize::from(first.is_some());
         let filled: Vec<usize> = self.schedule.soonest().filter(may).take(room).collect();
         self.spent.credits += 1.0;
+        self.bucket = (self.bucket().spent(1.0), self.now);
         for item in first.into_iter().chain(filled) {
             self.fetch(item);
         }
@@ -214,6 +241,11 @@ impl<'a> Run<'a> {
                 }
             }
         }
+        if self.scenario.triggers && self.fires(item) {
+            self.spent.triggered += 1;
+            self.bucket.0 = self.bucket.0.fired(0.0);
+            self.call(Some(item));
+        }
         let (age, lag) = (self.copies.age(item, now), self.copies.lag(item, now));
         self.spent.all.read(age, lag);
         if now >= LEARNT {
@@ -225,6 +257,15 @@ impl<'a> Run<'a> {
             self.spent.burst.read(age, lag);
         }
         outgrown
+    }
+
+    /// Whether a read of an item waits for a call, within the budget.
+    fn fires(&mut self, item: usize) -> bool {
+        let age = self.copies.age(item, self.now);
+        self.bucket = (self.bucket(), self.now);
+        age >= MIN_INTERVAL
+            && self.spent.credits + 1.0 <= self.world.credits
+            && self.bucket.0.fires(age)
     }
 
     fn plan(&mut self) -> Result<(), SolveError> {
@@ -283,49 +324,5 @@ impl<'a> Run<'a> {
             }
         }
         Ok(())
-    }
-}
-
-/// The cache: when each copy was fetched, and when it became wrong.
-#[derive(Debug)]
-pub(super) struct Copies {
-    fetched: Vec<Option<f64>>,
-    wrong_from: Vec<f64>,
-    changes: Vec<f64>,
-    random: Random,
-}
-
-impl Copies {
-    pub(super) fn of(world: &World) -> Self {
-        Self {
-            fetched: vec![None; world.items()],
-            wrong_from: vec![0.0; world.items()],
-            changes: world.changes.clone(),
-            random: Random::new(world.seed ^ 0x5eed_0f00_0000_0005),
-        }
-    }
-
-    /// A new copy, right until the next change, which comes without memory.
-    pub(super) fn fetch(&mut self, item: usize, now: f64) {
-        self.fetched[item] = Some(now);
-        self.wrong_from[item] = now + self.random.wait(self.changes[item]);
-    }
-
-    pub(super) fn is_there(&self, item: usize) -> bool {
-        self.fetched[item].is_some()
-    }
-
-    fn fetched(&self, item: usize) -> f64 {
-        self.fetched[item].unwrap_or_default()
-    }
-
-    /// Seconds since it was fetched; since the start, if it never was.
-    pub(super) fn age(&self, item: usize, now: f64) -> f64 {
-        now - self.fetched(item)
-    }
-
-    /// For how many seconds it has been wrong.
-    pub(super) fn lag(&self, item: usize, now: f64) -> f64 {
-        (now - self.wrong_from[item]).max(0.0)
     }
 }

@@ -1,6 +1,6 @@
 //! A cache that fetches what is read and too old, one item a call.
 
-use super::planner::Copies;
+use super::copies::Copies;
 use super::tally::Tally;
 use super::world::{MONTH, World};
 

@@ -47,13 +47,13 @@ impl Schedule {
         self.late.insert((late, item));
     }
 
-    /// When `full` items are due, or one is late, whichever is first.
-    pub(super) fn next_call(&self, full: usize) -> f64 {
+    /// When `full` items are due, and when one is late.
+    pub(super) fn next_call(&self, full: usize) -> (f64, f64) {
         let last_to_fill = self.due.iter().nth(full.saturating_sub(1));
         let late = self.late.first();
         let time =
             |place: Option<&(Moment, usize)>| place.map_or(f64::INFINITY, |(at, _)| at.time());
-        time(last_to_fill).min(time(late))
+        (time(last_to_fill), time(late))
     }
 
     /// What is due, or will be next.

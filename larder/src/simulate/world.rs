@@ -9,7 +9,7 @@ pub const MONTH: f64 = 30.0 * 86_400.0;
 pub const READS: f64 = 10_000.0;
 
 /// A world. The one of [`World::reference`] is that of the published tables.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct World {
     /// Reads per second of each item.
     pub reads: Vec<f64>,
@@ -28,7 +28,7 @@ pub struct World {
 }
 
 /// One item is read more often for a while.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Burst {
     /// Which.
     pub item: usize,
@@ -44,19 +44,23 @@ impl World {
     /// 2,000 items, read by Zipf's law with exponent 1, `readers` times 10,000 reads a month;
     /// change intervals lognormal around an hour (σ 1.5); 10,000 credits, 100 items each.
     pub fn reference(readers: f64, seed: u64) -> Self {
-        const ITEMS: usize = 2_000;
+        Self::of(2_000, readers, seed)
+    }
+
+    /// The same with so many items.
+    pub fn of(items: usize, readers: f64, seed: u64) -> Self {
         let mut random = Random::new(seed ^ 0x5eed_0f00_0000_0001);
-        let harmonic: f64 = (1..=ITEMS).map(|rank| 1.0 / rank as f64).sum();
+        let harmonic: f64 = (1..=items).map(|rank| 1.0 / rank as f64).sum();
         let per_second = readers * READS / MONTH / harmonic;
         Self {
-            reads: (1..=ITEMS).map(|rank| per_second / rank as f64).collect(),
-            changes: (0..ITEMS)
+            reads: (1..=items).map(|rank| per_second / rank as f64).collect(),
+            changes: (0..items)
                 .map(|_| 1.0 / (3_600.0 * (1.5 * random.normal()).exp()))
                 .collect(),
             credits: 10_000.0,
             batch: 100,
             burst: None,
-            max_age: vec![None; ITEMS],
+            max_age: vec![None; items],
             seed,
         }
     }

@@ -15,6 +15,7 @@ fn small(seed: u64) -> World {
 const LAG: Scenario = Scenario {
     objective: Objective::Lag,
     plan_every: 3_600.0,
+    triggers: false,
 };
 
 #[test]
@@ -54,4 +55,28 @@ fn bounds_hold_to_the_end_of_the_month() {
     let month = simulate(&world, &LAG).unwrap();
     assert!(month.bounded_reads > 1_000);
     assert_eq!(month.late, 0);
+}
+
+#[test]
+fn reads_that_wait_for_calls_make_the_month_fresher_and_cost_nothing_more() {
+    let world = small(7);
+    let triggers = Scenario {
+        triggers: true,
+        ..LAG
+    };
+    let (without, with) = (
+        simulate(&world, &LAG).unwrap(),
+        simulate(&world, &triggers).unwrap(),
+    );
+    assert!(with.credits <= world.credits);
+    let lag = |month: &larder::simulate::Spent| month.learnt.seen().mean_lag_minutes;
+    assert!(
+        lag(&with) < lag(&without),
+        "{} {}",
+        lag(&with),
+        lag(&without)
+    );
+    // A call waits for whole calls of reads at most: few readers wait.
+    assert!(with.triggered > 0 && (with.triggered as f64) < with.credits);
+    assert_eq!(without.triggered, 0);
 }

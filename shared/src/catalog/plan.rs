@@ -48,6 +48,8 @@ pub struct Planning {
     pub prices: Vec<f64>,
     /// Credits a second that fixed paces take.
     pub fixed_credits: f64,
+    /// Seconds between two refreshes if what is left were spread evenly.
+    pub usual_secs: f64,
 }
 
 /// Plans for a provider: what fixed paces leave of `means` goes to the others.
@@ -128,6 +130,7 @@ pub fn planning(
         costs,
         prices,
         fixed_credits,
+        usual_secs: usual,
     })
 }
 

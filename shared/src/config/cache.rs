@@ -30,6 +30,13 @@ pub struct ProviderCache {
     #[schemars(with = "String")]
     pub min_interval: Option<Duration>,
 
+    /// How long a read of an unusually old copy of a planned resource waits for a new one.
+    /// Such reads cause up to three quarters of the planner's calls, and none beyond them.
+    /// Zero: readers of planned resources never wait.
+    #[serde(with = "humantime_serde")]
+    #[schemars(with = "String")]
+    pub trigger_wait: Duration,
+
     /// How long "there is no such thing" is remembered, so that a wrong id is
     /// paid for once.
     #[serde(with = "humantime_serde")]
@@ -46,6 +53,7 @@ impl Default for ProviderCache {
             fresh_for: None,
             max_age: None,
             min_interval: None,
+            trigger_wait: Duration::ZERO,
             negative_ttl: Duration::from_secs(600),
             max_untracked: 10_000,
         }
@@ -79,6 +87,12 @@ impl ProviderCache {
                 problems.within(&key(name), time, Duration::from_secs(1)..=year, reason);
             }
         }
+        problems.within(
+            &key("trigger_wait"),
+            self.trigger_wait,
+            Duration::ZERO..=Duration::from_secs(60),
+            "readers would rather have the old answer",
+        );
         problems.within(
             &key("negative_ttl"),
             self.negative_ttl,

@@ -94,6 +94,8 @@ pub struct Plan {
     pub price: Option<f64>,
     /// Credits per second that the plan takes, with full calls.
     pub spend: f64,
+    /// Calls per second that the plan takes, if they are full.
+    pub calls: f64,
     /// What bounds were multiplied by to fit; 1 if all of them fit.
     pub scale: f64,
 }
@@ -164,6 +166,9 @@ pub fn plan(question: &Question<'_>) -> Result<Plan, SolveError> {
         price: solved.price,
         spend: (units.iter().zip(&solved.rates))
             .map(|(unit, rate)| unit.credits * rate)
+            .sum(),
+        calls: (units.iter().zip(&solved.rates))
+            .map(|(unit, rate)| unit.calls * rate)
             .sum(),
         scale: bounds.scale,
     })

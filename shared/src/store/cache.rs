@@ -24,6 +24,8 @@ pub struct CachedEntry {
     pub ttl_secs: f64,
     /// Whether its resource is refreshed ahead of need.
     pub tracked: bool,
+    /// Whether the planner says how often.
+    pub planned: bool,
     /// Past this age, in seconds, a reader waits for a refresh, if its resource says so.
     pub max_age_secs: Option<f64>,
     /// Higher than that of every earlier state of the entry.
@@ -55,6 +57,7 @@ impl Store {
                    extract(epoch from t.now - e.fetched_at)::float8 as "age_secs!",
                    extract(epoch from e.fresh_until - t.now)::float8 as "ttl_secs!",
                    coalesce(r.tracked, false) as "tracked!",
+                   coalesce(r.tracked and r.planned, false) as "planned!",
                    extract(epoch from r.max_age)::float8 as max_age_secs, e.revision
             from larder.entries e
             left join larder.resources r using (resource_key)
@@ -75,6 +78,7 @@ impl Store {
                 age_secs: row.age_secs,
                 ttl_secs: row.ttl_secs,
                 tracked: row.tracked,
+                planned: row.planned,
                 max_age_secs: row.max_age_secs,
                 revision: row.revision,
             })

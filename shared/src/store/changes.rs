@@ -30,6 +30,8 @@ pub struct EntryMark {
     pub revision: i64,
     /// Whether its resource is refreshed ahead of need.
     pub tracked: bool,
+    /// Whether the planner says how often.
+    pub planned: bool,
     /// Past this age, in seconds, a reader waits for a refresh, if its resource says so.
     pub max_age_secs: Option<f64>,
 }
@@ -47,6 +49,7 @@ impl Store {
             -- name: entry_marks
             select e.resource_key as "resource_key!", e.revision as "revision!",
                    coalesce(r.tracked, false) as "tracked!",
+                   coalesce(r.tracked and r.planned, false) as "planned!",
                    extract(epoch from r.max_age)::float8 as max_age_secs
             from larder.entries e
             left join larder.resources r using (resource_key)
@@ -62,6 +65,7 @@ impl Store {
                 resource_key: ResourceKey(row.resource_key),
                 revision: row.revision,
                 tracked: row.tracked,
+                planned: row.planned,
                 max_age_secs: row.max_age_secs,
             })
             .collect())

@@ -21,7 +21,7 @@ pub struct JobRequest {
     pub resource: Option<ResourceSpec>,
     /// What a handler gets.
     pub args: serde_json::Value,
-    /// Who asked: `reader` or `operator`.
+    /// Who asked: `reader`, `operator`, or `planned` for the plan.
     pub class: &'static str,
     /// How urgent it is.
     pub priority: Priority,

@@ -4,6 +4,7 @@
 //! provider, by the database's clock; a planner that dies loses it a minute later, and until
 //! then ticks go on with the intervals that stand in the rows.
 
+mod trigger;
 mod write;
 
 use std::time::Duration;
@@ -15,7 +16,8 @@ use crate::plan::changes::Changes;
 use crate::plan::reads::{LONG, ReadCounts};
 use crate::plan::{Observed, Window};
 
-pub use write::{PlanSummary, PlannedRow};
+pub use trigger::Trigger;
+pub use write::{PlanSummary, PlannedCall, PlannedRow, Triggers};
 
 /// After which time another process may plan in place of one that died.
 const LEASE: Duration = Duration::from_secs(60);

@@ -28,9 +28,21 @@ pub(crate) struct Arguments {
     /// Times 10,000 reads a month; the figures that must be met are for 100
     #[arg(long, default_value_t = REFERENCE)]
     readers: f64,
+    /// Items to be kept
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    items: u32,
+    /// Items that one credit pays for
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    batch: u32,
+    /// Credits of the month
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    credits: u32,
     /// Seconds from one plan to the next
     #[arg(long, default_value_t = 300.0)]
     plan_every: f64,
+    /// Let reads of unusually old copies wait for a call
+    #[arg(long)]
+    triggers: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -89,10 +101,16 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn report(arguments: &Arguments) -> Result<Report, SolveError> {
-    let world = World::reference(arguments.readers, arguments.seed);
+    let world = World {
+        batch: arguments.batch as usize,
+        credits: f64::from(arguments.credits),
+        ..World::of(arguments.items as usize, arguments.readers, arguments.seed)
+    };
+    let reference = World::reference(REFERENCE, arguments.seed);
     let scenario = Scenario {
         objective: arguments.objective,
         plan_every: arguments.plan_every,
+        triggers: arguments.triggers,
     };
     let main = simulate(&world, &scenario)?;
     let line = |policy: &str, tally: &Tally, credits: f64| Line {
@@ -105,7 +123,8 @@ fn report(arguments: &Arguments) -> Result<Report, SolveError> {
     let gone = gone.map_or_else(String::new, |at| {
         format!(", credits gone after {}", days(at))
     });
-    let gates = match arguments.readers == REFERENCE {
+    // What must hold was found for the reference world.
+    let gates = match world == reference {
         true => Gates::of(&scenario, &world, &main, arguments.readers)?,
         false => Gates(Vec::new()),
     };

@@ -37,9 +37,34 @@ pub struct PlanSummary {
     pub bounds_scale: f64,
     /// Over which time long counts of reads fade from now on.
     pub memory: Duration,
-    /// For each batch: its key, how many due resources make a call, and the least interval
-    /// in seconds.
-    pub calls: Vec<(String, usize, f64)>,
+    /// The calls that planned resources share.
+    pub calls: Vec<PlannedCall>,
+    /// Where reads may cause calls.
+    pub triggers: Option<Triggers>,
+}
+
+/// What is written of a call that planned resources share.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedCall {
+    /// What they share.
+    pub batch_key: String,
+    /// How many a full call holds.
+    pub items: usize,
+    /// How many due resources make a call.
+    pub enough: usize,
+    /// Its price, in calls of mean price.
+    pub price: f64,
+    /// The least interval, in seconds.
+    pub least_secs: f64,
+}
+
+/// How many calls there are for reads and for the plan's own pace.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Triggers {
+    /// Calls a second that are planned.
+    pub calls_a_sec: f64,
+    /// Age in seconds past which a read causes a call, to start from.
+    pub threshold_secs: f64,
 }
 
 impl Store {
@@ -57,13 +82,18 @@ impl Store {
         summary: &PlanSummary,
     ) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
+        let triggers = summary.triggers;
         let ours = sqlx::query!(
             r#"
             -- name: write_plan
-            update larder.plans
+            update larder.plans p
             set leased_by = null, leased_until = null, planned_at = clock_timestamp(),
                 price = coalesce($3, price), status = $4, credits_a_day = $5, bounds_scale = $6,
-                memory = make_interval(secs => $7)
+                memory = make_interval(secs => $7), calls_a_sec = $8,
+                (tokens, threshold, bucket_at) =
+                    (select b.tokens, case when p.calls_a_sec is null then coalesce($9, b.threshold)
+                                           else b.threshold end, clock_timestamp()
+                     from larder.plan_bucket(p) b)
             where provider = $1 and leased_by = $2
             "#,
             provider,
@@ -73,6 +103,8 @@ impl Store {
             summary.credits_a_day,
             summary.bounds_scale,
             seconds(summary.memory),
+            triggers.map(|triggers| triggers.calls_a_sec),
+            triggers.map(|triggers| triggers.threshold_secs),
         )
         .execute(&mut tx)
         .await?;
@@ -91,29 +123,33 @@ async fn write_calls(
     provider: &str,
     summary: &PlanSummary,
 ) -> Result<(), StoreError> {
-    let keys: Vec<String> = summary
-        .calls
-        .iter()
-        .map(|(key, _, _)| key.clone())
-        .collect();
-    let enough: Vec<i32> = (summary.calls.iter())
-        .map(|(_, enough, _)| i32::try_from(*enough).unwrap_or(i32::MAX).max(1))
-        .collect();
-    let least: Vec<f64> = summary.calls.iter().map(|(_, _, least)| *least).collect();
+    let calls = &summary.calls;
+    let whole = |number: usize| i32::try_from(number).unwrap_or(i32::MAX).max(1);
+    let keys: Vec<String> = calls.iter().map(|call| call.batch_key.clone()).collect();
+    let items: Vec<i32> = calls.iter().map(|call| whole(call.items)).collect();
+    let enough: Vec<i32> = calls.iter().map(|call| whole(call.enough)).collect();
+    let prices: Vec<f64> = calls.iter().map(|call| call.price).collect();
+    let least: Vec<f64> = calls.iter().map(|call| call.least_secs).collect();
     sqlx::query!(
         r#"
         -- name: write_plan_calls
-        insert into larder.plan_calls as c (provider, batch_key, enough, min_interval)
-        select $1, n.key, n.enough, make_interval(secs => n.least)
-        from unnest($2::text[], $3::integer[], $4::float8[]) as n(key, enough, least)
+        insert into larder.plan_calls as c (provider, batch_key, items, enough, price, min_interval)
+        select $1, n.key, n.items, n.enough, n.price, make_interval(secs => n.least)
+        from unnest($2::text[], $3::integer[], $4::integer[], $5::float8[], $6::float8[])
+            as n(key, items, enough, price, least)
         order by n.key
         on conflict (provider, batch_key) do update
-        set enough = excluded.enough, min_interval = excluded.min_interval
-        where (c.enough, c.min_interval) is distinct from (excluded.enough, excluded.min_interval)
+        set items = excluded.items, enough = excluded.enough, price = excluded.price,
+            min_interval = excluded.min_interval
+        where (c.items, c.enough, c.min_interval) is distinct from
+              (excluded.items, excluded.enough, excluded.min_interval)
+           or abs(c.price - excluded.price) > 0.01 * c.price
         "#,
         provider,
         &keys,
+        &items,
         &enough,
+        &prices,
         &least,
     )
     .execute(&mut *tx)
