@@ -20,7 +20,8 @@ from ops_load import Load
 
 OPS = ROOT / "ops"
 PATIENCE = 90  # seconds, for everything to have happened and been scraped
-MACROS = {"__rate_interval": "15s", "__interval": "5s", "__range": "120s"}
+SHOWN = 300  # seconds that the dashboards show, so that what happened at the start is still there
+MACROS = {"__rate_interval": "15s", "__interval": "5s", "__range": f"{SHOWN}s"}
 
 # What the load makes happen, so that a zero there shows a query that looks at the wrong thing.
 HAPPENS = {
@@ -91,7 +92,7 @@ class Prometheus:
             series = self.ask("query", query=expression)["result"]
             values = [point["value"][1] for point in series]
         else:
-            series = self.ask("query_range", query=expression, start=now - 60, end=now, step=1)["result"]
+            series = self.ask("query_range", query=expression, start=now - SHOWN, end=now, step=1)["result"]
             values = [value for line in series for _, value in line["values"]]
         return len(series), [number for number in map(float, values) if not math.isnan(number)]
 

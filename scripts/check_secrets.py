@@ -232,7 +232,11 @@ def run(finds: Finds, processes: Processes, *arguments: str, **more: str) -> Non
         said, _ = process.communicate(timeout=10)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=30)
+        try:
+            said, _ = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
     finds.look("`" + " ".join(arguments) + "`", said)
 
 
