@@ -75,7 +75,8 @@ impl Handler for Panicking {
 }
 
 async fn a_panic_is_an_attempt(pool: PgPool, before_it_waits: bool) {
-    let rig = Rig::new(pool, &[]).await;
+    let again_soon = [("QUEUE__RETRY__INITIAL", "10ms")];
+    let rig = Rig::new(pool, &again_soon).await;
     let worker = rig.worker_with(Panicking { before_it_waits });
     let jobs = rig.enqueue_kind("panicking", 3).await;
     let others = rig.enqueue_kind("noop", 20).await;
