@@ -153,31 +153,45 @@ create index finished_jobs_created_idx on larder.finished_jobs (created_at);
 
 -- Makes the partitions of the days from today to `p_days_ahead` days ahead; answers how many it made.
 -- A day whose rows already went to the default partition stays there until they are pruned.
+--
+-- Each is made by itself and attached then: `create table … partition of` would lock the parent
+-- against everybody, and whoever asks for such a lock has everybody wait behind it, for as long as
+-- one reader, or a backup, is at it. Attaching locks the default partition against readers; where
+-- somebody reads that, the day is left for the next time.
 create function larder.make_partitions(p_days_ahead integer default 8) returns integer
 language plpgsql volatile
 as $$
 declare
     parent text;
+    child text;
     day date;
     made integer := 0;
 begin
-    -- One maker at a time, over all processes; the lock goes with the transaction.
-    perform pg_advisory_xact_lock(hashtextextended('larder.make_partitions', 0));
+    -- One at a time, over all processes; who comes second need not wait. It goes with the transaction.
+    if not pg_try_advisory_xact_lock(hashtextextended('larder.make_partitions', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '100ms', true);
     foreach parent in array array['finished_jobs_done', 'finished_jobs_failed'] loop
         for offset_days in 0 .. p_days_ahead loop
             day := (clock_timestamp() at time zone 'UTC')::date + offset_days;
-            continue when to_regclass(format('larder.%s_%s', parent, to_char(day, 'YYYYMMDD'))) is not null;
+            child := parent || '_' || to_char(day, 'YYYYMMDD');
+            continue when to_regclass('larder.' || child) is not null;
             begin
+                execute format('create table larder.%I (like larder.%I including defaults including constraints)',
+                               child, parent);
+                execute format('alter table larder.%I enable row level security', child);
                 execute format(
-                    'create table larder.%I partition of larder.%I for values from (%L) to (%L)',
-                    parent || '_' || to_char(day, 'YYYYMMDD'), parent,
-                    day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC'
+                    'alter table larder.%I attach partition larder.%I for values from (%L) to (%L)',
+                    parent, child, day::timestamp at time zone 'UTC', (day + 1)::timestamp at time zone 'UTC'
                 );
-                execute format('alter table larder.%I enable row level security',
-                               parent || '_' || to_char(day, 'YYYYMMDD'));
                 made := made + 1;
-            exception when check_violation then
-                raise warning 'larder: rows of % stand in the default partition of %', day, parent;
+            exception
+                when check_violation then
+                    raise warning 'larder: rows of % stand in the default partition of %', day, parent;
+                when lock_not_available then
+                    -- The days after it would meet the same reader.
+                    exit;
             end;
         end loop;
     end loop;
@@ -186,8 +200,9 @@ end
 $$;
 
 -- Drops the days that are over: completed and cancelled jobs after `p_finished`, failed ones after
--- `p_failed`. Dropping needs the parent alone for a moment: one that is in use is left for the next
--- time, rather than making everybody wait behind it. Rows of the default partitions are deleted.
+-- `p_failed`; answers how many days. Dropping needs day and parent alone for a moment: while either
+-- is being read, the day is left for the next time, and nobody waits behind us for longer than
+-- a tenth of a second. Rows of the default partitions are deleted.
 create function larder.drop_partitions(p_finished interval, p_failed interval) returns integer
 language plpgsql volatile
 as $$
@@ -195,10 +210,16 @@ declare
     parent text;
     kept interval;
     child text;
+    parent_is_locked boolean;
     dropped integer := 0;
 begin
-    perform pg_advisory_xact_lock(hashtextextended('larder.make_partitions', 0));
-    perform set_config('lock_timeout', '200ms', true);
+    if not pg_try_advisory_xact_lock(hashtextextended('larder.make_partitions', 0)) then
+        return 0;
+    end if;
+    perform set_config('lock_timeout', '100ms', true);
+    -- Before anything is locked, since what is locked stays so to the end.
+    delete from larder.finished_jobs_done_default where completed_at < clock_timestamp() - p_finished;
+    delete from larder.finished_jobs_failed_default where completed_at < clock_timestamp() - p_failed;
     for parent, kept in values ('finished_jobs_done', p_finished), ('finished_jobs_failed', p_failed) loop
         for child in
             select c.relname from pg_inherits i
@@ -209,16 +230,19 @@ begin
                   <= ((clock_timestamp() - kept) at time zone 'UTC')::date
             order by c.relname
         loop
+            parent_is_locked := false;
             begin
+                execute format('lock table only larder.%I in access exclusive mode', parent);
+                parent_is_locked := true;
+                -- Not waited for with the parent in our hands.
+                execute format('lock table larder.%I in access exclusive mode nowait', child);
                 execute format('drop table larder.%I', child);
                 dropped := dropped + 1;
             exception when lock_not_available then
-                null;
+                -- The other days have the same parent.
+                exit when not parent_is_locked;
             end;
         end loop;
-        execute format(
-            'delete from larder.%I where completed_at < clock_timestamp() - $1', parent || '_default'
-        ) using kept;
     end loop;
     return dropped;
 end

@@ -14,6 +14,7 @@ mod holes;
 mod keep;
 mod local;
 mod many;
+mod partitions;
 mod planner;
 mod plans;
 mod pool;

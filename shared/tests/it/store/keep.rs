@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use shared::model::{JobStatus, Pace, Tracking};
 use shared::schedule;
-use shared::store::{ResourceFilter, Retention};
+use shared::store::ResourceFilter;
 
 use super::*;
 
@@ -183,65 +183,5 @@ async fn untracked_resources_are_dropped_least_recently_read_first(
     let expected: Vec<String> = [1, 3, 9].map(|id| quote(id).key.to_string()).into();
     assert_eq!(left, expected, "3 has a job, 1 was read last, 9 is tracked");
     assert!(store.entries(&[quote(4).key]).await?.is_empty());
-    Ok(())
-}
-
-#[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn history_is_dropped_by_the_day_and_failures_are_kept_longer(
-    pool: sqlx::PgPool,
-) -> TestResult {
-    let store = store_with(pool, Vec::new()).await;
-    for (status, table) in [("completed", "done"), ("failed", "failed")] {
-        for days in [3, 10, 40] {
-            let day = format!("((now() - interval '{days} days') at time zone 'UTC')::date");
-            let make = format!(
-                "do $$ declare d date := {day}; begin
-                   execute format('create table larder.finished_jobs_{table}_%s partition of
-                     larder.finished_jobs_{table} for values from (%L) to (%L)',
-                     to_char(d, 'YYYYMMDD'), d::timestamp at time zone 'UTC', (d + 1)::timestamp at time zone 'UTC');
-                 end $$"
-            );
-            sqlx::query(sqlx::AssertSqlSafe(make))
-                .execute(store.pool())
-                .await?;
-            let insert = format!(
-                "insert into larder.finished_jobs (id, lane, kind, args, class, priority, status, run_at,
-                   attempt, max_attempts, rescues, errors, created_at, started_at, completed_at)
-                 values (gen_random_uuid(), 'local', 'noop', '{{}}', 'operator', 20, '{status}', now(), 1, 5, 0,
-                   '[]', now(), now(), ({day})::timestamp at time zone 'UTC' + interval '1 hour')"
-            );
-            sqlx::query(sqlx::AssertSqlSafe(insert))
-                .execute(store.pool())
-                .await?;
-        }
-    }
-    let day = Duration::from_secs(86_400);
-
-    let dropped = store
-        .prune(Retention {
-            finished: day * 7,
-            failed: day * 30,
-        })
-        .await?;
-
-    assert_eq!(dropped, 3);
-    let kept = "select count(*) from larder.finished_jobs where status = ";
-    assert_eq!(
-        number(
-            &store,
-            "select count(*) from larder.finished_jobs where status = 'completed'"
-        )
-        .await,
-        1,
-        "{kept}"
-    );
-    assert_eq!(
-        number(
-            &store,
-            "select count(*) from larder.finished_jobs where status = 'failed'"
-        )
-        .await,
-        2
-    );
     Ok(())
 }
