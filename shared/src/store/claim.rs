@@ -2,21 +2,26 @@
 //!
 //! One [`Claimer`] a process, on a connection that it keeps: a claim is one round trip.
 //! It remembers where in the claim order it got to ([`position`]), so that the rows that
-//! it and others have dealt with are not read again by every claim.
+//! it and others have dealt with are not read again by every claim. Now and then it goes
+//! by age alone ([`turns`]), so that what is least urgent has its turn too.
 
 mod position;
+mod turns;
 
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Map;
 use uuid::Uuid;
 
 use super::{Store, StoreError, seconds};
 use crate::model::JobId;
 
 use position::{Place, Position};
+use turns::Turns;
 
 /// A handler's job that is ours until its lease ends.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +63,7 @@ pub struct Claimer {
     kinds: Vec<String>,
     lease: Duration,
     position: Position,
+    turns: Turns,
 }
 
 impl Store {
@@ -73,6 +79,7 @@ impl Store {
             kinds,
             lease,
             position: Position::default(),
+            turns: Turns::default(),
         }
     }
 }
@@ -81,7 +88,8 @@ impl Claimer {
     /// Claims up to `most` due jobs, unless the lane is closed.
     ///
     /// Lowest `priority` number first, then longest due, from the place on that the last
-    /// claim reached; from the front once a second, and whenever too few were found.
+    /// claim reached; from the front once a second, and whenever too few were found. Every
+    /// tenth claim takes the longest due whatever their priority, so that nothing starves.
     ///
     /// The claim need not survive a crash of Postgres: a job whose claim was lost is
     /// ready again, as after a lease that ran out. So its commit is not waited for.
@@ -91,8 +99,14 @@ impl Claimer {
     /// Whatever the database reports.
     pub async fn claim(&mut self, most: usize) -> Result<Claim, StoreError> {
         let began = Instant::now();
+        let by_age = self.turns.is_by_age(began);
         let after = self.position.start(began);
-        let rows = match self.claim_after(after, most).await {
+        let token = Uuid::new_v4();
+        let claimed = match by_age {
+            true => self.claim_oldest(token, most).await,
+            false => self.claim_after(token, after, most).await,
+        };
+        let rows = match claimed {
             Ok(rows) => rows,
             Err(error) => {
                 // Perhaps broken; the pool finds out when it gets it back.
@@ -100,25 +114,30 @@ impl Claimer {
                 return Err(error);
             }
         };
-        let reached = rows.iter().map(|row| row.place).max();
         let short = rows.len() < most;
         let now = Instant::now();
-        self.position
-            .ended(after.is_none(), reached, short, now, now - began);
+        self.turns.ended(by_age, now, now - began);
+        // What was longest due says nothing of how far the claims by priority have come.
+        if !by_age {
+            let reached = rows.iter().map(ClaimedRow::place).max();
+            self.position
+                .ended(after.is_none(), reached, short, now, now - began);
+        }
         Ok(Claim {
-            jobs: rows.into_iter().map(|row| row.job).collect(),
+            jobs: rows.into_iter().map(|row| row.job(token)).collect(),
             more: !short || self.position.wants_front(now),
         })
     }
 
     async fn claim_after(
         &mut self,
+        token: Uuid,
         after: Option<Place>,
         most: usize,
     ) -> Result<Vec<ClaimedRow>, StoreError> {
         let after = after.unwrap_or(Place::FRONT);
-        let token = Uuid::new_v4();
-        let claim = sqlx::query!(
+        let claim = sqlx::query_as!(
+            ClaimedRow,
             r#"
             -- name: claim_local
             with unflushed as materialized (
@@ -153,42 +172,102 @@ impl Claimer {
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );
-        let rows = if self.store.db.is_shared().await? {
-            claim.fetch_all(&self.store.db).await?
-        } else {
-            let connection = match &mut self.connection {
-                Some(connection) => connection,
-                none => none.insert(self.store.db.acquire().await?),
-            };
-            claim.fetch_all(&mut **connection).await?
-        };
-        Ok(rows
-            .into_iter()
-            .map(|row| ClaimedRow {
-                place: Place {
-                    priority: row.priority,
-                    run_at: row.run_at,
-                    id: row.id,
-                },
-                job: ClaimedJob {
-                    id: JobId(row.id),
-                    kind: row.kind,
-                    args: row.args,
-                    run_at: row.run_at,
-                    started_at: row.started_at,
-                    attempt: row.attempt,
-                    max_attempts: row.max_attempts,
-                    lease_token: token,
-                },
-            })
-            .collect())
+        fetch(&self.store, &mut self.connection, claim).await
+    }
+
+    async fn claim_oldest(
+        &mut self,
+        token: Uuid,
+        most: usize,
+    ) -> Result<Vec<ClaimedRow>, StoreError> {
+        let claim = sqlx::query_as!(
+            ClaimedRow,
+            r#"
+            -- name: claim_local_by_age
+            with unflushed as materialized (
+                select set_config('synchronous_commit', 'off', true)
+            )
+            update larder.jobs
+            set status = 'running',
+                attempt = attempt + 1,
+                started_at = clock_timestamp(),
+                lease_token = $1,
+                leased_by = $2,
+                leased_until = clock_timestamp() + make_interval(secs => $3)
+            where exists (select from unflushed) and id = any(array(
+                select id from larder.jobs
+                where lane = 'local' and status = 'pending' and run_at <= (select clock_timestamp())
+                  and kind = any($4)
+                  and not exists (select from larder.lanes
+                                  where lane = 'local' and closed_until > (select clock_timestamp()))
+                order by run_at
+                limit $5
+                for update skip locked
+            ))
+            returning id, kind, args, started_at as "started_at!", attempt, max_attempts, priority, run_at
+            "#,
+            token,
+            self.worker,
+            seconds(self.lease),
+            &self.kinds,
+            i64::try_from(most).unwrap_or(i64::MAX),
+        );
+        fetch(&self.store, &mut self.connection, claim).await
     }
 }
 
-/// A claimed job, and where it stood.
+/// Runs a claim on the connection that is kept for it; where sessions are shared, on any.
+async fn fetch<F>(
+    store: &Store,
+    connection: &mut Option<PoolConnection<Postgres>>,
+    claim: Map<'_, Postgres, F, PgArguments>,
+) -> Result<Vec<ClaimedRow>, StoreError>
+where
+    F: FnMut(PgRow) -> Result<ClaimedRow, sqlx::Error> + Send,
+{
+    if store.db.is_shared().await? {
+        return Ok(claim.fetch_all(&store.db).await?);
+    }
+    let connection = match connection {
+        Some(connection) => connection,
+        none => none.insert(store.db.acquire().await?),
+    };
+    Ok(claim.fetch_all(&mut **connection).await?)
+}
+
+/// A claimed job, as it stands in its row.
 struct ClaimedRow {
-    place: Place,
-    job: ClaimedJob,
+    id: Uuid,
+    kind: String,
+    args: serde_json::Value,
+    run_at: DateTime<Utc>,
+    started_at: DateTime<Utc>,
+    attempt: i32,
+    max_attempts: i32,
+    priority: i16,
+}
+
+impl ClaimedRow {
+    fn place(&self) -> Place {
+        Place {
+            priority: self.priority,
+            run_at: self.run_at,
+            id: self.id,
+        }
+    }
+
+    fn job(self, lease_token: Uuid) -> ClaimedJob {
+        ClaimedJob {
+            id: JobId(self.id),
+            kind: self.kind,
+            args: self.args,
+            run_at: self.run_at,
+            started_at: self.started_at,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            lease_token,
+        }
+    }
 }
 
 impl Place {

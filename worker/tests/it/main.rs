@@ -13,6 +13,7 @@ mod chaos;
 mod closing;
 mod crash;
 mod drain;
+mod fairness;
 mod follow;
 mod handlers;
 mod idle;

@@ -80,6 +80,29 @@ async fn a_job_put_in_behind_the_last_place_is_claimed_too(pool: sqlx::PgPool) -
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn of_ten_claims_one_takes_what_is_longest_due(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    let waiting = enqueue_noops(&store, 1).await[0];
+    let mut claimer = claimer(&store);
+    let mut taken = Vec::new();
+    // More urgent jobs come faster than any are taken.
+    while !taken.contains(&waiting) {
+        let urgent = JobRequest {
+            kind: "noop".to_owned(),
+            resource: None,
+            priority: Priority::READER_WAITING,
+            ..refresh(single("map"))
+        };
+        store.enqueue(&vec![urgent; 3]).await?;
+        let claimed = claimer.claim(2).await?.jobs;
+        assert_eq!(claimed.len(), 2);
+        taken.extend(claimed.iter().map(|job| job.id));
+        assert!(taken.len() <= 20, "it is not among the first ten claims");
+    }
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn kinds_without_a_handler_here_are_left_to_others(pool: sqlx::PgPool) -> TestResult {
     let store = Store::new(pool);
     store.enqueue_local("newer", &[json!({})], 5).await?;

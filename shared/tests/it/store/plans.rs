@@ -88,6 +88,11 @@ fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
             )),
             "",
         ),
+        (
+            "claim_local_by_age",
+            leak(format!("{TOKEN}, 'w', 30, '{{noop}}', {BATCH}")),
+            "",
+        ),
         ("complete_held", leak(format!("{IDS}, {TOKENS}")), ""),
         ("finish_held", leak(format!("{IDS}, {TOKENS}")), ""),
         ("heartbeat", leak(format!("array[{TOKEN}::uuid], 30")), ""),
