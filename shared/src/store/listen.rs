@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -92,10 +92,6 @@ impl Listener {
     /// [`StoreError::BadUrl`] if `url` is not a Postgres URL.
     pub fn start(url: &str, wake: &Wake, stop: &CancellationToken) -> Result<(), StoreError> {
         let options = connect_options(url)?.application_name("larder listen");
-        let pool = PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ANSWER)
-            .connect_lazy_with(options.clone());
         let (wake, stop) = (wake.clone(), stop.clone());
         tokio::spawn(async move {
             let mut wait = Duration::from_millis(100);
@@ -110,7 +106,7 @@ impl Listener {
                             Err(_) => return Some("no answer while connecting".to_owned()),
                         }
                     }
-                    Some(listen(&pool, &wake, &mut wait).await)
+                    Some(listen(&options, &wake, &mut wait).await)
                 };
                 let ended = tokio::select! {
                     ended = ended => ended,
@@ -146,9 +142,16 @@ impl Listener {
 }
 
 /// Listens until the connection is lost; answers why.
-async fn listen(pool: &sqlx::PgPool, wake: &Wake, wait: &mut Duration) -> String {
+async fn listen(options: &PgConnectOptions, wake: &Wake, wait: &mut Duration) -> String {
+    // A pool of its own: a listener that is dropped says goodbye on its connection before it
+    // gives that back, and on one that died without a word it waits for an answer as long as
+    // the operating system lets it.
+    let pool = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(ANSWER)
+        .connect_lazy_with(options.clone());
     let connected = async {
-        let mut listener = PgListener::connect_with(pool).await?;
+        let mut listener = PgListener::connect_with(&pool).await?;
         // Reconnecting is done here, where everybody is woken after it.
         listener.ignore_pool_close_event(true);
         listener.listen_all([JOBS_CHANNEL, CACHE_CHANNEL]).await?;

@@ -1,9 +1,9 @@
-//! A way to Postgres that can be cut and mended, and that counts statements.
+//! A way to Postgres that can be cut, mended and stalled, and that counts statements.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, copy};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,6 +17,8 @@ pub(crate) struct Relay {
     target: String,
     database: String,
     cut: CancellationToken,
+    /// Cancelled to have all connections made so far hand on nothing more.
+    stalled: Arc<Mutex<CancellationToken>>,
     statements: Arc<AtomicU64>,
 }
 
@@ -32,6 +34,7 @@ impl Relay {
                 options.get_database().unwrap()
             ),
             cut: CancellationToken::new(),
+            stalled: Arc::default(),
             statements: Arc::default(),
         };
         relay.mend().await;
@@ -59,6 +62,13 @@ impl Relay {
         }
     }
 
+    /// Hands on nothing more of the connections that stand, and closes none of them: as where
+    /// a firewall has forgotten them. New ones work.
+    pub(crate) fn stall(&self) {
+        let old = std::mem::take(&mut *self.stalled.lock().unwrap());
+        old.cancel();
+    }
+
     /// Takes connections again, at the same address.
     pub(crate) async fn mend(&mut self) {
         let listener = TcpListener::bind(self.addr).await.unwrap();
@@ -66,14 +76,22 @@ impl Relay {
         self.cut = CancellationToken::new();
         let (cut, target) = (self.cut.clone(), self.target.clone());
         let statements = Arc::clone(&self.statements);
+        let stalled = Arc::clone(&self.stalled);
         tokio::spawn(async move {
             while let Some(accepted) = cut.run_until_cancelled(listener.accept()).await {
                 let (near, _) = accepted.unwrap();
                 let (cut, target) = (cut.clone(), target.clone());
                 let statements = Arc::clone(&statements);
+                let stalled = stalled.lock().unwrap().clone();
                 tokio::spawn(async move {
-                    let far = TcpStream::connect(target).await.unwrap();
-                    let both = hand_on(near, far, &statements);
+                    let mut far = TcpStream::connect(target).await.unwrap();
+                    let mut near = near;
+                    let both = async {
+                        let both = hand_on(&mut near, &mut far, &statements);
+                        if stalled.run_until_cancelled(both).await.is_none() {
+                            std::future::pending::<()>().await;
+                        }
+                    };
                     // Whichever side ends it, or the cut, both are dropped.
                     let _ = cut.run_until_cancelled(both).await;
                 });
@@ -82,7 +100,7 @@ impl Relay {
     }
 }
 
-async fn hand_on(mut near: TcpStream, mut far: TcpStream, statements: &AtomicU64) {
+async fn hand_on(near: &mut TcpStream, far: &mut TcpStream, statements: &AtomicU64) {
     let _ = (near.set_nodelay(true), far.set_nodelay(true));
     let (from_near, mut to_near) = near.split();
     let (mut from_far, to_far) = far.split();

@@ -23,12 +23,14 @@ async fn listening(rig: &Rig, other_than: i64) -> i64 {
         let id: Option<i32> = sqlx::query_scalar(
             "select pid from pg_stat_activity
              where datname = current_database() and application_name = 'larder listen'
-               and state = 'idle' and query ilike '%listen%'",
+               and state = 'idle' and query ilike '%listen%' and pid <> $1
+             order by backend_start desc",
         )
+        .bind(other_than)
         .fetch_optional(&rig.pool)
         .await
         .unwrap();
-        id.map(i64::from).filter(|id| *id != other_than)
+        id.map(i64::from)
     })
     .await
 }
@@ -111,6 +113,37 @@ async fn a_listener_that_was_cut_off_listens_again_and_misses_nothing(pool: PgPo
         let job = rig.enqueue(vec![rig.quote(900_100 + id)]).await[0];
         rig.notify().await;
         ended(&rig, job).await;
+        assert!(asked.elapsed() < WOKEN);
+    }
+    worker.stop().await;
+}
+
+/// The connection is there and nothing comes of it, as where a firewall has forgotten it.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_listener_whose_connection_died_without_a_word_listens_again(pool: PgPool) {
+    let rig = Rig::new(pool, HARDLY_POLLING).await;
+    let relay = Relay::start(&rig).await;
+    let worker = Worker::start(WorkerOptions {
+        listen_url: Some(relay.url()),
+        ..rig.options()
+    })
+    .unwrap();
+    let mut process = listening(&rig, 0).await;
+    for id in 1..=2 {
+        relay.stall();
+        let stalled = Instant::now();
+        let asked = rig.enqueue(vec![rig.quote(900_000 + id)]).await[0];
+        // Nobody hears it; who finds the connection dead looks for what it missed.
+        rig.notify().await;
+        process = listening(&rig, process).await;
+        let found = stalled.elapsed();
+        assert!(found <= Duration::from_secs(15 + 5), "{found:?}");
+        assert_eq!(ended(&rig, asked).await.status, "completed");
+        // Heard on the new connection.
+        let asked = Instant::now();
+        let job = rig.enqueue(vec![rig.quote(900_100 + id)]).await[0];
+        rig.notify().await;
+        assert_eq!(ended(&rig, job).await.status, "completed");
         assert!(asked.elapsed() < WOKEN);
     }
     worker.stop().await;
