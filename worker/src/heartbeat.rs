@@ -1,6 +1,6 @@
 //! Renews the leases of what takes long.
 //!
-//! On connections of its own, so that a pool that is busy cannot cost a lease. A lease
+//! On a connection of its own, so that a pool that is busy cannot cost a lease. A lease
 //! that was not renewed because it had been lost is told to its holder, which then sends
 //! nothing any more and whose result is discarded.
 

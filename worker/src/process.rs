@@ -28,8 +28,11 @@ use crate::pump::Pump;
 use crate::upkeep::Upkeep;
 use crate::usage::{Throttled, UsageAsker};
 
-/// Connections that are kept for heartbeats and records alone.
+/// Connections that are kept for records alone.
 const VITAL_CONNECTIONS: u32 = 3;
+
+/// Connections that are kept for heartbeats alone: one, and one for when that died.
+const HEARTBEAT_CONNECTIONS: u32 = 2;
 
 /// What a worker is made of.
 #[derive(Debug, Clone)]
@@ -95,6 +98,8 @@ impl Worker {
             |connections| Store::connect_lazy_within(&options.database_url, connections, patience);
         let store = connect(config.database_connections)?;
         let vital = connect(VITAL_CONNECTIONS)?;
+        // Records may wait for locks, on all of their connections, for longer than a lease.
+        let pulse = connect(HEARTBEAT_CONNECTIONS)?;
         let services = Services::new(store.clone(), options.catalog.config(), &options.secrets)?;
         let name = format!("worker-{}", Uuid::new_v4().simple());
         let (stop, end, give_up) = (
@@ -194,7 +199,7 @@ impl Worker {
         worker.parts.spawn(dispatcher.run());
         worker.upkeep.spawn(upkeep.run(worker.end.clone()));
         worker.upkeep.spawn(heartbeat::run(
-            vital,
+            pulse,
             Arc::clone(&worker.in_flight),
             config.lease,
             worker.end.clone(),

@@ -12,6 +12,7 @@ mod batch;
 mod chaos;
 mod closing;
 mod crash;
+mod database_trouble;
 mod drain;
 mod fairness;
 mod follow;

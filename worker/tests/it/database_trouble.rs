@@ -1,0 +1,260 @@
+//! A database that answers with errors, or late: what was accepted ends once all the same.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use sandbox::{Trouble, TroubleKind};
+use shared::model::kind::AnyArgs;
+use shared::model::{JobId, ResourceSpec};
+use sqlx::{AssertSqlSafe, PgPool};
+use tokio::sync::Notify;
+use worker::{Handler, HandlerContext, Handlers, Outcome, WorkerOptions};
+
+use crate::rig::{Rig, Setting, eventually};
+use crate::rows::{becomes, calls, ended, number};
+
+/// Short leases, so that one that is not renewed is lost in the test's time.
+const SHORT: &[Setting<'_>] = &[
+    ("WORKER__LEASE", "2s"),
+    ("WORKER__CALL_TIMEOUT", "1s"),
+    ("WORKER__CONNECT_TIMEOUT", "1s"),
+];
+
+/// Several leases that are not renewed.
+const LEASES: Duration = Duration::from_secs(7);
+
+/// Resources that share no call.
+fn lists(rig: &Rig, count: u32) -> Vec<ResourceSpec> {
+    let list =
+        |start| format!("coinmarketcap:/v3/cryptocurrency/listings/latest?limit=1&start={start}");
+    (1..=count)
+        .map(|start| rig.resource(&list(start)))
+        .collect()
+}
+
+/// Waits for the jobs; each must have ended well, at its first attempt and under its first lease.
+async fn each_once(rig: &Rig, jobs: Vec<JobId>) {
+    for job in jobs {
+        let job = ended(rig, job).await;
+        assert_eq!(
+            (job.status.as_str(), job.attempt, job.rescues),
+            ("completed", 1, 0),
+            "{job:?}"
+        );
+    }
+}
+
+/// Has every so many-th statement that writes to the queue or the ledger end with an error.
+async fn trip(pool: &PgPool, every: u32, code: &str) {
+    let mut sql = format!(
+        "create sequence tripped;
+         create function trip() returns trigger language plpgsql as $$
+         begin
+             -- A sequence is not rolled back: the same statement gets through another time.
+             if nextval('tripped') % {every} = 0 then
+                 raise exception 'tripped' using errcode = '{code}';
+             end if;
+             return null;
+         end $$;"
+    );
+    for table in ["jobs", "finished_jobs", "api_calls", "entries"] {
+        sql += &format!(
+            "create trigger trip after insert or update or delete on larder.{table}
+                 for each statement execute function trip();"
+        );
+    }
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+/// Of so many statements one fails.
+const EVERY: u32 = 13;
+
+async fn goes_on_in_spite_of(pool: PgPool, code: &str) {
+    // An admission of two calls writes fewer statements than that, so it comes through.
+    let settings = [
+        ("WORKER__POLL_INTERVAL", "100ms"),
+        ("WORKER__CONCURRENCY", "2"),
+    ];
+    let rig = Rig::new(pool, &settings).await;
+    let mut jobs = rig.enqueue(lists(&rig, 12)).await;
+    jobs.extend(rig.enqueue_kind("noop", 100).await);
+    trip(&rig.pool, EVERY, code).await;
+    let workers = [rig.worker(), rig.worker()];
+    each_once(&rig, jobs).await;
+    for worker in workers {
+        worker.stop().await;
+    }
+    let written = number(&rig.pool, "select last_value from tripped").await;
+    assert!(
+        written > 4 * i64::from(EVERY),
+        "hardly any statement failed: {written}"
+    );
+    assert_eq!(
+        rig.upstream.total().requests,
+        12,
+        "an answer is not fetched again"
+    );
+    let settled = "select count(*) from larder.api_calls where outcome = 'ok'";
+    assert_eq!(number(&rig.pool, settled).await, 12);
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn deadlocks_are_tried_again(pool: PgPool) {
+    goes_on_in_spite_of(pool, "40P01").await;
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn serialization_failures_are_tried_again(pool: PgPool) {
+    goes_on_in_spite_of(pool, "40001").await;
+}
+
+/// Waits for the database's own sessions of workers that are in its way: it must be late.
+async fn waits_for_a_lock(pool: &PgPool) {
+    eventually("a worker waits for a lock", async || {
+        let waiting = "select count(*) from pg_stat_activity
+                       where datname = current_database() and wait_event_type = 'Lock'";
+        (number(pool, waiting).await > 0).then_some(())
+    })
+    .await;
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn statements_that_run_into_their_time_out_are_tried_again(pool: PgPool) {
+    let rig = Rig::new(pool, &[("WORKER__POLL_INTERVAL", "100ms")]).await;
+    // As hosted databases do; for sessions that begin after this.
+    let set = "do $$ begin
+        execute format('alter role %I in database %I set statement_timeout = ''250ms''',
+                       current_user, current_database());
+    end $$";
+    sqlx::raw_sql(set).execute(&rig.pool).await.unwrap();
+    let late = TroubleKind::Latency { ms: 300 };
+    rig.upstream.script(Trouble::always(late));
+    let worker = rig.worker();
+    let mut jobs = Vec::new();
+    for (table, round) in ["jobs", "entries", "finished_jobs", "lanes"]
+        .into_iter()
+        .zip(1..)
+    {
+        jobs.extend(rig.enqueue(lists(&rig, 4 * round)).await);
+        jobs.extend(rig.enqueue_kind("noop", 20).await);
+        rig.notify().await;
+        rig.arrived(1).await;
+        let mut held = rig.pool.begin().await.unwrap();
+        let lock = format!("lock table larder.{table} in access exclusive mode");
+        sqlx::raw_sql(AssertSqlSafe(lock))
+            .execute(&mut *held)
+            .await
+            .unwrap();
+        waits_for_a_lock(&rig.pool).await;
+        // Several statements run into it one after the other.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        held.rollback().await.unwrap();
+        for job in &jobs {
+            assert_eq!(ended(&rig, *job).await.status, "completed");
+        }
+    }
+    worker.stop().await;
+    each_once(&rig, jobs).await;
+    let asked = rig.upstream.total().requests;
+    let settled = "select count(*) from larder.api_calls where outcome = 'ok'";
+    assert_eq!(
+        number(&rig.pool, settled).await,
+        i64::try_from(asked).unwrap()
+    );
+}
+
+/// Takes a connection of those that handlers share with the rest of the worker.
+struct Hogging {
+    holding: Arc<AtomicUsize>,
+    let_go: Arc<Notify>,
+}
+
+impl Handler for Hogging {
+    const KIND: &'static str = "hogging";
+    type Args = AnyArgs;
+
+    async fn run(&self, _args: AnyArgs, context: HandlerContext) -> Outcome {
+        loop {
+            let let_go = self.let_go.notified();
+            if let Ok(_held) = context.services.store.pool().acquire().await {
+                self.holding.fetch_add(1, Ordering::SeqCst);
+                let_go.await;
+                return Outcome::Done;
+            }
+        }
+    }
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_pool_that_is_used_up_costs_no_lease_and_no_answer(pool: PgPool) {
+    let settings = [SHORT, &[("WORKER__DATABASE_CONNECTIONS", "3")]].concat();
+    let rig = Rig::new(pool, &settings).await;
+    let (holding, let_go) = (Arc::default(), Arc::new(Notify::new()));
+    let hogging = Hogging {
+        holding: Arc::clone(&holding),
+        let_go: Arc::clone(&let_go),
+    };
+    // The claims keep the third.
+    let mut hogs = rig.enqueue_kind("hogging", 2).await;
+    let worker = worker::Worker::start(WorkerOptions {
+        handlers: Handlers::shipped().with(hogging),
+        ..rig.options()
+    })
+    .unwrap();
+    eventually("all connections are taken", async || {
+        (holding.load(Ordering::SeqCst) == 2).then_some(())
+    })
+    .await;
+    // Claimed and recorded all the same.
+    let noops = rig.enqueue_kind("noop", 3).await;
+    rig.notify().await;
+    each_once(&rig, noops).await;
+    tokio::time::sleep(LEASES).await;
+    let lost = "select count(*) from larder.jobs where kind = 'hogging'
+                  and (status <> 'running' or attempt <> 1 or rescues > 0
+                       or leased_until < clock_timestamp())";
+    assert_eq!(number(&rig.pool, lost).await, 0);
+    let_go.notify_waiters();
+    hogs.extend(rig.enqueue(lists(&rig, 1)).await);
+    each_once(&rig, hogs).await;
+    worker.stop().await;
+}
+
+/// Records take all of their connections and wait, and heartbeats have others.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn records_that_wait_for_a_lock_cost_no_lease(pool: PgPool) {
+    let settings = [
+        ("WORKER__LEASE", "3s"),
+        ("WORKER__CALL_TIMEOUT", "1500ms"),
+        ("WORKER__CONNECT_TIMEOUT", "1s"),
+    ];
+    let rig = Rig::new(pool, &settings).await;
+    let mut lists = lists(&rig, 9);
+    // Its price is known after this one, so that others run side by side.
+    let mut jobs = rig.enqueue(vec![lists.remove(0)]).await;
+    let worker = rig.worker();
+    ended(&rig, jobs[0]).await;
+    let late = TroubleKind::Latency { ms: 1_000 };
+    rig.upstream.script(Trouble::always(late));
+    jobs.extend(rig.enqueue(lists).await);
+    rig.notify().await;
+    rig.arrived(9).await;
+    let mut held = rig.pool.begin().await.unwrap();
+    sqlx::query("lock table larder.entries in access exclusive mode")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    waits_for_a_lock(&rig.pool).await;
+    tokio::time::sleep(LEASES).await;
+    held.rollback().await.unwrap();
+    each_once(&rig, jobs).await;
+    worker.stop().await;
+    for call in calls(&rig.pool).await {
+        assert_eq!(call.outcome.as_deref(), Some("ok"));
+    }
+    becomes(&rig.pool, "select count(*) from larder.entries", 9).await;
+}
