@@ -8,8 +8,9 @@ use super::{JobRow, Store, StoreError};
 use crate::model::{JobId, Priority, ResourceSpec};
 use crate::store::db::Tx;
 
-/// How often a request meets a live job that ends before it is answered. Each time somebody
-/// else has made the next one and ended it too: more than a few is not chance.
+/// How often a request meets a live job that ends before it is answered, or loses against
+/// another transaction. Each time somebody else has made the next one and ended it too: more
+/// than a few is not chance.
 const ROUNDS: usize = 20;
 
 /// A job as it is asked for.
@@ -65,15 +66,30 @@ impl Store {
         for _ in 0..ROUNDS {
             // A transaction to each round: one that kept what it has inserted would go against
             // the order of keys when it inserts the rest, and deadlock with another like it.
-            let mut tx = self.db.begin().await?;
-            let answered = enqueue_in(&mut tx, requests, &order).await?;
-            if answered.len() == requests.len() {
-                tx.commit().await?;
-                return Ok(answered);
+            match self.enqueue_round(requests, &order).await {
+                Ok(Some(answered)) => return Ok(answered),
+                Ok(None) => {}
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
             }
-            tx.rollback().await?;
         }
         Err(StoreError::Contended)
+    }
+
+    /// One try; `None` if a live job ended before it was answered.
+    async fn enqueue_round(
+        &self,
+        requests: &[JobRequest],
+        order: &[usize],
+    ) -> Result<Option<Vec<Enqueued>>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let answered = enqueue_in(&mut tx, requests, order).await?;
+        if answered.len() < requests.len() {
+            tx.rollback().await?;
+            return Ok(None);
+        }
+        tx.commit().await?;
+        Ok(Some(answered))
     }
 }
 

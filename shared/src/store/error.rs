@@ -82,6 +82,14 @@ impl StoreError {
         }
     }
 
+    /// Whether the transaction lost against another one, and nothing else was wrong with it:
+    /// a deadlock, or a serialization failure where the database's default is an isolation
+    /// level that has them.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("40P01" | "40001")))
+    }
+
     /// Whether a row names another one that is not there, such as a resource the lane of
     /// a provider that was never brought into the database.
     pub fn is_missing_reference(&self) -> bool {

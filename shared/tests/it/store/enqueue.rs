@@ -186,6 +186,34 @@ async fn a_tick_makes_each_due_resource_into_one_job(pool: sqlx::PgPool) -> Test
     Ok(())
 }
 
+/// A request that lost against another transaction is put in again, rather than refused.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn deadlocks_and_serialization_failures_are_tried_again(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    sqlx::raw_sql(
+        "create sequence tried;
+         create function lose() returns trigger language plpgsql as $$
+         begin
+             -- A sequence is not rolled back.
+             case nextval('tried')
+                 when 1 then raise exception 'lost' using errcode = '40P01';
+                 when 2 then raise exception 'lost' using errcode = '40001';
+                 else return null;
+             end case;
+         end $$;
+         create trigger lose after insert on larder.jobs for each statement execute function lose()",
+    )
+    .execute(store.pool())
+    .await?;
+
+    let requests: Vec<_> = (1..=3).map(|id| refresh(quote(id))).collect();
+    let enqueued = store.enqueue(&requests).await?;
+
+    assert!(enqueued.iter().all(|job| job.is_new));
+    assert_eq!(number(&store, "select count(*) from larder.jobs").await, 3);
+    Ok(())
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn sql_users_enqueue_in_their_own_transaction(pool: sqlx::PgPool) -> TestResult {
     let store = store_with(pool, Vec::new()).await;
