@@ -139,8 +139,9 @@ begin
         raise exception 'larder.enqueue: args has more than 64 KiB'
             using errcode = 'invalid_parameter_value';
     end if;
-    if not isfinite(due) then
-        raise exception 'larder.enqueue: run_at must be a moment'
+    -- Four digits: not everybody who reads a later year can hold it.
+    if due not between '0001-01-01 00:00:00 UTC' and '9999-12-31 23:59:59.999999 UTC' then
+        raise exception 'larder.enqueue: run_at must be a moment before the year 10000'
             using errcode = 'invalid_parameter_value';
     end if;
     if enqueue.priority is null or enqueue.priority not between 0 and 32767 then

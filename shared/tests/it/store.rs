@@ -7,6 +7,7 @@ mod calendar;
 mod copies;
 mod discovered;
 mod enqueue;
+mod enqueue_in_sql;
 mod follow;
 mod foreign;
 mod histories;
