@@ -20,7 +20,7 @@ impl FromRequestParts<App> for Operator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let Address(from) = Address::of(parts);
+        let Address(from) = Address::of(parts, &app.config().enqueuer.trusted_proxies);
         let allowed = &app.config().enqueuer.allow_from;
         if !allowed.is_empty() && !allowed.iter().any(|network| network.contains(&from)) {
             return Err(Problem::new(

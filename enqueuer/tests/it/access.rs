@@ -59,6 +59,23 @@ async fn any_configured_secret_opens_and_only_as_bearer(pool: sqlx::PgPool) -> T
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_trusted_proxy_says_who_asks_and_nobody_else_does(pool: sqlx::PgPool) -> TestResult {
+    let allow = ("LARDER__ENQUEUER__ALLOW_FROM", r#"["203.0.113.0/24"]"#);
+    let trust = ("LARDER__ENQUEUER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#);
+    let asked = async |server: &Server, forwarded: &str| {
+        let request = server.operator(Method::GET, "/api/budget");
+        let request = request.header("x-forwarded-for", forwarded);
+        request.send().await.map(|answer| answer.status().as_u16())
+    };
+    let believing = Server::start_with(&pool, &[allow, trust]).await;
+    assert_eq!(asked(&believing, "203.0.113.7").await?, 200);
+    assert_eq!(asked(&believing, "203.0.113.7, 198.51.100.1").await?, 403);
+    let doubting = Server::start_with(&pool, &[allow]).await;
+    assert_eq!(asked(&doubting, "203.0.113.7").await?, 403);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn wrong_secrets_wait_and_right_ones_from_there_do_not(pool: sqlx::PgPool) -> TestResult {
     let server = Server::start(&pool).await;
     let guess = || {

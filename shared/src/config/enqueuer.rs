@@ -74,6 +74,11 @@ pub struct EnqueuerConfig {
     #[schemars(with = "Vec<String>")]
     pub allow_from: Vec<IpNet>,
 
+    /// Reverse proxies, in CIDR form, whose `X-Forwarded-For` is believed. Empty: nobody's,
+    /// since anybody can write that header.
+    #[schemars(with = "Vec<String>")]
+    pub trusted_proxies: Vec<IpNet>,
+
     /// Origins whose pages may read `/proxy` in a browser, such as
     /// `https://app.example.com`, or `*`. Never applies to `/api`.
     pub cors_origins: Vec<String>,
@@ -95,6 +100,7 @@ impl Default for EnqueuerConfig {
             memory_bytes: 256 << 20,
             misses_per_minute: 600,
             allow_from: Vec::new(),
+            trusted_proxies: Vec::new(),
             cors_origins: Vec::new(),
         }
     }
