@@ -8,7 +8,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use shared::config::environment;
 use shared::logging::{self, LoggingError};
 
@@ -20,6 +20,11 @@ use crate::commands::Command;
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+}
+
+/// The whole command line, as clap describes it.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// What a subcommand ends with: an exit status, or a failure to print.

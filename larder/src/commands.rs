@@ -5,7 +5,9 @@
 mod bench;
 mod budget;
 mod check;
+mod completions;
 mod connect;
+mod doctor;
 mod health;
 mod init;
 mod jobs;
@@ -49,8 +51,12 @@ pub(crate) enum Command {
     Track(track::TrackArguments),
     /// Stop refreshing a resource ahead of need
     Untrack(track::UntrackArguments),
+    /// Look at everything that Larder needs, and say what to do
+    Doctor(doctor::Arguments),
     /// Measure the queue on this machine
     Bench(bench::Arguments),
+    /// Print what a shell needs to complete these commands
+    Completions(completions::Arguments),
     /// Run a command with a private Postgres, named in its DATABASE_URL
     #[command(name = "with-postgres", hide = true)]
     WithPostgres(with_postgres::Arguments),
@@ -74,6 +80,8 @@ impl Command {
             Self::Plan(arguments) => plan::run(arguments).await,
             Self::Track(arguments) => track::track(arguments).await,
             Self::Untrack(arguments) => track::untrack(arguments).await,
+            Self::Doctor(arguments) => doctor::run(arguments).await,
+            Self::Completions(arguments) => completions::run(&arguments),
             Self::Bench(arguments) => bench::run(arguments).await,
             Self::WithPostgres(arguments) => with_postgres::run(arguments).await,
             Self::Health(arguments) => health::run(&arguments).await,
@@ -86,6 +94,8 @@ impl Command {
             Self::Up(_) | Self::Sandbox(_) => logging::USUAL,
             // Filling a million rows is slow, and says nothing of what is measured.
             Self::Bench(_) => "warn,sqlx=error",
+            // Says by itself what it found.
+            Self::Doctor(_) => "off",
             _ => "warn",
         }
     }

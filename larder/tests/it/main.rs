@@ -9,6 +9,8 @@
 mod bench;
 mod chaos;
 mod commands;
+mod completions;
+mod doctor;
 mod forecast;
 mod private_postgres;
 mod runs;
