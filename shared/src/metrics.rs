@@ -25,7 +25,7 @@ pub use calls::{
     api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, last_tick, leases_lost,
     listener, rescued, retries,
 };
-pub use figures::{BudgetFigures, LaneFigures, budget, lane, resources, workers};
+pub use figures::{BudgetFigures, LaneFigures, REASONS, budget, lane, resources, workers};
 pub use recorder::Recorder;
 pub use zero::{Labels, zero};
 
@@ -53,6 +53,20 @@ pub struct Metric {
     pub labels: &'static [&'static str],
     /// What it means.
     pub help: &'static str,
+}
+
+impl Metric {
+    /// Whether it is read from the database when asked for, and the same from every
+    /// enqueuer.
+    pub fn is_of_the_database(&self) -> bool {
+        let own = [
+            BUDGET_DRIFT.name,
+            LISTENER_UP.name,
+            LAST_TICK.name,
+            BUILD_INFO.name,
+        ];
+        self.kind == Kind::Gauge && !own.contains(&self.name)
+    }
 }
 
 macro_rules! metrics_list {

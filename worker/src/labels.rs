@@ -28,3 +28,19 @@ fn names(provider: &Provider) -> (String, Vec<String>) {
     let endpoints = endpoints.map(ToString::to_string).collect();
     (provider.name().to_string(), endpoints)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_outcome_is_documented() {
+        let page = include_str!("../../docs/METRICS.md");
+        let outcomes = Outcome::ALL.iter().map(|outcome| outcome.as_str());
+        let all = outcomes.chain(CallError::OUTCOMES).chain([CANNOT_STORE]);
+        let unknown: Vec<_> = all
+            .filter(|word| !page.contains(&format!("`{word}`")))
+            .collect();
+        assert_eq!(unknown, Vec::<&str>::new());
+    }
+}

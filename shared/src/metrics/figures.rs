@@ -14,7 +14,7 @@ use super::{
 
 /// Why a lane is closed, in words that are few enough for a label. What an operator wrote
 /// is `operator`, whatever it was.
-const REASONS: [&str; 8] = [
+pub const REASONS: [&str; 8] = [
     "budget",
     "throttled",
     "key_dead",

@@ -11,6 +11,7 @@ mod budget_model;
 mod config;
 mod guides;
 mod layout;
+mod metrics;
 mod plan;
 mod provider_charge;
 mod provider_coingecko;
