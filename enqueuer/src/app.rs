@@ -87,7 +87,7 @@ pub(crate) fn router(app: App) -> Router {
         .method_not_allowed_fallback(async || {
             Problem::new(Kind::MethodNotAllowed, "the header Allow says which are")
         })
-        .fallback(async || Problem::new(Kind::NotFound, "GET / lists what there is"))
+        .fallback(async || Problem::new(Kind::NotFound, "GET /openapi.json lists what there is"))
         .layer(DefaultBodyLimit::max(limit));
     finish(routes, app)
 }

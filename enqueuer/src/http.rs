@@ -4,56 +4,32 @@ mod budget;
 mod calls;
 mod cursor;
 mod health;
+mod history;
 mod job_view;
 mod jobs;
 mod jobs_many;
 mod jobs_request;
 mod lanes;
+mod openapi;
 mod process_pending;
 mod resources;
 mod root;
+mod routes;
+mod sort;
 mod why;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::FromRequest;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::routing::{get, post, put};
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
 use crate::problem::{Kind, Problem};
 
-/// Everything but reads and metrics.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/", get(root::show))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .route(
-            "/api/jobs/process-pending",
-            post(process_pending::run)
-                .get(process_pending::run)
-                .head(process_pending::refuse_head),
-        )
-        .route("/api/jobs", post(jobs::create).get(jobs::list))
-        .route("/api/jobs/retry", post(jobs_many::retry))
-        .route("/api/jobs/cancel", post(jobs_many::cancel))
-        .route("/api/jobs/{id}", get(jobs::show))
-        .route("/api/jobs/{id}/retry", post(jobs::retry))
-        .route("/api/jobs/{id}/cancel", post(jobs::cancel))
-        .route("/api/budget", get(budget::show))
-        .route("/api/calls", get(calls::list))
-        .route("/api/resources", get(resources::list))
-        .route(
-            "/api/resources/{*key}",
-            put(resources::track).delete(resources::untrack),
-        )
-        .route("/api/lanes/{lane}/open", post(lanes::open))
-        .route("/api/lanes/{lane}/close", post(lanes::close))
-}
+use routes::OPERATIONS;
+pub(crate) use routes::routes;
 
 /// The whole body of a request.
 pub(crate) struct Whole(pub(crate) Bytes);

@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::provider::Provider;
 use shared::store::StoreError;
@@ -33,8 +34,10 @@ pub(crate) struct Problem {
 #[derive(Debug, Clone)]
 pub(crate) struct Cause(pub(crate) String);
 
-#[derive(Serialize)]
-struct Body {
+/// An error, as RFC 9457 of 2023 has it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Body {
     r#type: String,
     title: &'static str,
     status: u16,

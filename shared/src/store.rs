@@ -90,7 +90,7 @@ pub use record::{
     StoredEntry,
 };
 pub use reports::{LimitReport, TakenReport};
-pub use resources::{ResourceFilter, ResourceRow};
+pub use resources::{ResourceFilter, ResourceOrder, ResourceRow};
 pub use schedule::ScheduleRow;
 pub use spending::SpentBy;
 pub use tick::{ClosedLane, Ticked};

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::store::{LaneState, LimitState, RemoteState};
 
@@ -10,13 +11,13 @@ use crate::app::App;
 use crate::operator::Operator;
 use crate::problem::Problem;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Budget {
     providers: Vec<ProviderView>,
 }
 
-#[derive(Serialize)]
-struct ProviderView {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ProviderView {
     provider: String,
     open: bool,
     closed_until: Option<DateTime<Utc>>,
@@ -24,8 +25,8 @@ struct ProviderView {
     limits: Vec<LimitView>,
 }
 
-#[derive(Serialize)]
-struct LimitView {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct LimitView {
     name: String,
     unit: String,
     cap: i64,

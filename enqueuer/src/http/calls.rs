@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::Uri;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::store::LedgerRow;
 
@@ -13,15 +14,15 @@ use crate::operator::Operator;
 use crate::problem::Problem;
 use crate::query::Query;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Page {
     calls: Vec<CallView>,
     /// Cursor of the next page; `null` on the last.
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct CallView {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CallView {
     id: i64,
     provider: String,
     endpoint: String,

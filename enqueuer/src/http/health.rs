@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::store::StoreError;
 
@@ -14,7 +15,7 @@ use crate::problem::{Kind, Problem};
 /// A worker that has not been seen for this long is taken for gone.
 const WORKER_SEEN: f64 = 60.0;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Health {
     status: &'static str,
 }

@@ -1,13 +1,15 @@
 //! A job as the API shows it.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::model::{JobId, JobStatus};
 use shared::store::JobRow;
 
 /// A job as the API shows it, live or ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct JobView {
+    #[schemars(with = "uuid::Uuid")]
     id: JobId,
     kind: String,
     lane: String,
@@ -15,6 +17,7 @@ pub(crate) struct JobView {
     resource: Option<String>,
     args: serde_json::Value,
     priority: i16,
+    #[schemars(with = "super::openapi::Status")]
     status: JobStatus,
     /// Why a pending job waits: due, scheduled, retry or lane_closed.
     waiting: Option<String>,

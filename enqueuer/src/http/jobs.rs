@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::model::{JobId, JobStatus};
 use shared::store::{Enqueued, JobFilter, StoreError};
@@ -17,16 +18,16 @@ use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
 use crate::query::{Query, invalid};
 
-#[derive(Serialize)]
-struct Page {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Page {
     jobs: Vec<JobView>,
     /// Cursor of the next page; `null` on the last.
     next: Option<String>,
 }
 
 /// A created job, and whether it is a new one.
-#[derive(Serialize)]
-struct Created {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Created {
     #[serde(flatten)]
     job: JobView,
     is_new: bool,

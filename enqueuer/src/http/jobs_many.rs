@@ -11,6 +11,7 @@
 use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::model::JobStatus;
 use shared::store::{Cancelled, JobFilter, JobSelection, Retried};
@@ -21,11 +22,12 @@ use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
 
 /// Which jobs are meant: those that fit every field.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Wanted {
+pub(super) struct Wanted {
     /// Every job that can be retried or cancelled.
     all: bool,
+    #[schemars(with = "Option<super::openapi::Status>")]
     status: Option<JobStatus>,
     lane: Option<String>,
     kind: Option<String>,

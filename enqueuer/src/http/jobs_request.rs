@@ -12,6 +12,7 @@
 //! A problem in an array says at which index it is, counted from 0.
 
 use chrono::{DateTime, Datelike, Utc};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use shared::catalog::Catalog;
@@ -42,14 +43,25 @@ impl Wanted {
 }
 
 /// A job as it stands in a body.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct JobBody {
+#[schemars(example = serde_json::json!({
+    "kind": "refresh",
+    "resource": "coinmarketcap:/v3/cryptocurrency/quotes/latest?id=1",
+}))]
+pub(super) struct JobBody {
+    /// `refresh`, or a kind of the configuration.
     kind: String,
+    /// The key of what a refresh renews.
     resource: Option<String>,
+    /// What the handler of another kind is given.
     args: Option<Value>,
+    /// Not before this time, in the form of RFC 3339; at once without it.
     run_at: Option<String>,
+    /// The lower the number, the sooner: 10 is a reader's, 20 is the plan's.
     priority: Option<i64>,
+    /// After so many failures it has failed for good.
+    #[schemars(range(min = 1, max = 1000))]
     max_attempts: Option<i64>,
 }
 

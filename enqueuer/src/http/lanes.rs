@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::model::LaneName;
 
@@ -12,20 +13,22 @@ use crate::app::App;
 use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct LaneView {
+    #[schemars(with = "String")]
     lane: LaneName,
     open: bool,
 }
 
 /// What may be said of a closing.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Closing {
+pub(super) struct Closing {
     /// Why, in a word that people see; `operator` if nothing is said.
     reason: Option<String>,
     /// For how long, such as "1h"; until somebody opens it if nothing is said.
     #[serde(rename = "for", with = "humantime_serde")]
+    #[schemars(rename = "for", with = "Option<String>")]
     time: Option<Duration>,
 }
 

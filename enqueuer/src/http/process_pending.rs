@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use shared::store::{ClosedLane, Ticked};
 
@@ -13,8 +14,8 @@ use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
 use crate::tick;
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     due: i64,
     enqueued: i64,
     already_waiting: i64,
@@ -23,8 +24,8 @@ struct Answer {
     resources: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
-struct Closed {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Closed {
     lane: String,
     reason: String,
     /// `null`: until an operator opens it.

@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use chrono::{DateTime, Utc};
 use percent_encoding::percent_decode_str;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::model::{Pace, Tracking};
 use shared::schedule;
-use shared::store::{ResourceFilter, ResourceRow};
+use shared::store::{ResourceFilter, ResourceOrder, ResourceRow};
 
-use super::{Whole, cursor, optional_fields, why};
+use super::{Whole, cursor, optional_fields, sort, why};
 use crate::app::App;
 use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
@@ -22,15 +23,15 @@ use crate::query::Query;
 const RANGE: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(366 * 86_400);
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Page {
     resources: Vec<ResourceView>,
     /// Cursor of the next page; `null` on the last.
     next: Option<String>,
 }
 
-#[derive(Serialize)]
-struct ResourceView {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ResourceView {
     resource: String,
     provider: String,
     endpoint: String,
@@ -48,6 +49,10 @@ struct ResourceView {
     age_secs: Option<f64>,
     is_fresh: bool,
     failures: i32,
+    /// How often it was read lately: reads of the last half hour count most.
+    recent_reads_per_second: f64,
+    /// What keeping it costs, by its pace and what a refresh came to lately.
+    credits_a_day: Option<f64>,
     /// Whether the planner says its pace; the four after it are what it went by.
     planned: bool,
     reads_per_second: Option<f64>,
@@ -60,12 +65,13 @@ struct ResourceView {
 }
 
 /// How a resource is to be tracked.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-struct Wanted {
+pub(super) struct Wanted {
     /// Time from one refresh to the next, such as "5m". Without it and without `schedule`
     /// the planner decides.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "Option<String>")]
     every: Option<Duration>,
     /// Cron expression of five fields, instead of `every`.
     schedule: Option<String>,
@@ -73,9 +79,11 @@ struct Wanted {
     zone: Option<String>,
     /// Past this age a reader waits for a refresh.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "Option<String>")]
     max_age: Option<Duration>,
     /// For how long an answer counts as fresh.
     #[serde(with = "humantime_serde")]
+    #[schemars(with = "Option<String>")]
     fresh_for: Option<Duration>,
     /// How much a read counts against one of another resource.
     weight: Option<f64>,
@@ -125,7 +133,7 @@ impl Wanted {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct Tracked {
     resource: String,
     tracked: bool,
@@ -133,18 +141,33 @@ pub(super) struct Tracked {
     schedule: Option<String>,
 }
 
-/// Resources by key, a page at a time, with the age of their entries.
+/// Resources, a page at a time, with the age of their entries.
 pub(super) async fn list(
     _: Operator,
     State(app): State<App>,
     uri: Uri,
 ) -> Result<Json<Page>, Problem> {
-    let query = Query::read(&uri, &["provider", "tracked", "limit", "cursor"])?;
+    let known = ["provider", "tracked", "search", "sort", "limit", "cursor"];
+    let query = Query::read(&uri, &known)?;
     let limit = query.limit()?;
+    let order = sort::read(&query)?;
+    let after = cursor::read(&query)?;
+    // A key says where the next page begins; in another order rows move meanwhile, and the
+    // number of those that were shown must do.
+    let skip = match (order, &after) {
+        (ResourceOrder::Key, _) | (_, None) => 0,
+        (_, Some(shown)) => shown.parse().map_err(|_| cursor::wrong())?,
+    };
     let filter = ResourceFilter {
         provider: query.text("provider").map(str::to_owned),
         tracked: query.parsed("tracked", "true or false")?,
-        after: cursor::read(&query)?,
+        search: query.text("search").map(str::to_owned),
+        order,
+        after: match order {
+            ResourceOrder::Key => after.clone(),
+            _ => None,
+        },
+        skip,
         // One more than wanted tells whether there is a next page.
         limit: limit + 1,
     };
@@ -154,7 +177,10 @@ pub(super) async fn list(
     let more = resources.len() > wanted;
     resources.truncate(wanted);
     let last = resources.last().filter(|_| more);
-    let next = last.map(|last| cursor::after(&last.resource));
+    let next = last.map(|last| match order {
+        ResourceOrder::Key => cursor::after(&last.resource),
+        _ => cursor::after(&(skip + limit).to_string()),
+    });
     Ok(Json(Page { resources, next }))
 }
 
@@ -234,6 +260,8 @@ impl From<ResourceRow> for ResourceView {
     fn from(row: ResourceRow) -> Self {
         Self {
             why: why::why(&row),
+            recent_reads_per_second: row.recent_reads,
+            credits_a_day: row.credits_a_day,
             planned: row.planned,
             reads_per_second: row.planned_reads,
             changes_per_second: row.planned_changes,

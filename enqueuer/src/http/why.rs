@@ -89,6 +89,8 @@ mod tests {
             planned_changes: Some(1.0 / 7_200.0),
             planned_cost: Some(0.01),
             kept_age_secs: None,
+            recent_reads: 0.0,
+            credits_a_day: None,
         }
     }
 

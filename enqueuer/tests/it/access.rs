@@ -21,6 +21,7 @@ async fn every_route_of_the_api_needs_a_bearer_secret(pool: sqlx::PgPool) -> Tes
         (Method::POST, "/api/jobs/x/retry"),
         (Method::POST, "/api/jobs/x/cancel"),
         (Method::GET, "/api/budget"),
+        (Method::GET, "/api/budget/history"),
         (Method::GET, "/api/calls"),
         (Method::GET, "/api/resources"),
         (Method::PUT, "/api/resources/x"),

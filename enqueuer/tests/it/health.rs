@@ -111,7 +111,7 @@ async fn unknown_paths_and_methods_are_problems_too(pool: sqlx::PgPool) -> TestR
         assert_eq!(refused.headers()["allow"], allow, "{path}");
         assert_eq!(problem(refused, 405).await.0, "method-not-allowed");
     }
-    let listed = server.get("/").send().await?.text().await?;
+    let listed = server.get("/openapi.json").send().await?.text().await?;
     assert!(listed.contains("/api/jobs/process-pending"));
     Ok(())
 }

@@ -23,6 +23,7 @@ mod one_flight;
 mod operations;
 mod process_pending;
 mod reads;
+mod resources;
 mod start;
 mod triggers;
 mod waiting;

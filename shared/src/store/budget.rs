@@ -1,6 +1,7 @@
 //! Reads what stands against each limit.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Store, StoreError};
@@ -61,7 +62,7 @@ pub struct LimitState {
 }
 
 /// What a provider said of a window of a limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RemoteState {
     /// Spent, by everybody who has the key.
     pub used: Option<i64>,

@@ -51,6 +51,45 @@ pub struct ResourceRow {
     pub planned_cost: Option<f64>,
     /// The age in seconds that the plan keeps instead of `max_age`, where it cannot.
     pub kept_age_secs: Option<f64>,
+    /// Reads a second lately: those of the last half hour count most.
+    pub recent_reads: f64,
+    /// Credits a day at its pace: by the plan's cost of a refresh, else by what one came to in
+    /// the last calls of its endpoint.
+    pub credits_a_day: Option<f64>,
+}
+
+/// In which order resources are listed. All but the first read every row that fits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ResourceOrder {
+    /// By key, which an index gives.
+    #[default]
+    Key,
+    /// Oldest answer first, and what has none before.
+    Age,
+    /// By age in relation to its bound; what has none last.
+    Bound,
+    /// Shortest interval first.
+    Interval,
+    /// Most read first.
+    Reads,
+    /// Dearest first.
+    Cost,
+    /// Soonest refresh first.
+    Next,
+}
+
+impl ResourceOrder {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Age => "age",
+            Self::Bound => "bound",
+            Self::Interval => "interval",
+            Self::Reads => "reads",
+            Self::Cost => "cost",
+            Self::Next => "next",
+        }
+    }
 }
 
 /// Which resources to list.
@@ -60,6 +99,12 @@ pub struct ResourceFilter {
     pub provider: Option<String>,
     /// Tracked ones only, or untracked ones only.
     pub tracked: Option<bool>,
+    /// With this text in the key, in upper or lower case.
+    pub search: Option<String>,
+    /// In which order.
+    pub order: ResourceOrder,
+    /// After so many, for paging in another order than by key.
+    pub skip: i64,
     /// After this key, for paging.
     pub after: Option<String>,
     /// At most so many.
@@ -67,7 +112,7 @@ pub struct ResourceFilter {
 }
 
 impl Store {
-    /// Lists resources by key.
+    /// Lists resources, a page at a time.
     ///
     /// # Errors
     ///
@@ -77,6 +122,18 @@ impl Store {
             ResourceRow,
             r#"
             -- name: resources
+            with recent as materialized (
+                select c.provider, c.endpoint, sum(c.credits)::float8 / nullif(sum(c.items), 0) as cost
+                from larder.lanes l
+                cross join lateral (
+                    select provider, endpoint, credits, items
+                    from larder.api_calls
+                    where provider = l.lane and settled_at is not null
+                    order by id desc
+                    limit 500
+                ) c
+                group by c.provider, c.endpoint
+            )
             select r.resource_key, r.provider, r.endpoint, r.tracked, r.origin, r.tracked_group,
                    extract(epoch from r.every)::float8 as every_secs,
                    s.expression as "schedule?", s.zone as "zone?",
@@ -84,23 +141,52 @@ impl Store {
                    coalesce(r.next_refresh_at, case when r.tracked then s.next_tick_at end)
                        as next_refresh_at,
                    e.fetched_at as "fetched_at?",
-                   extract(epoch from clock_timestamp() - e.fetched_at)::float8 as "age_secs?",
+                   m.age_secs,
                    coalesce(e.fresh_until > clock_timestamp(), false) as "is_fresh!",
                    r.failures, r.planned, r.planned_reads, r.planned_changes, r.planned_cost,
-                   extract(epoch from r.kept_age)::float8 as kept_age_secs
+                   extract(epoch from r.kept_age)::float8 as kept_age_secs,
+                   m.recent_reads as "recent_reads!",
+                   m.credits_a_day
             from larder.resources r
             left join larder.entries e using (resource_key)
             left join larder.schedules s on s.id = r.schedule_id
+            left join recent c on c.provider = r.provider and c.endpoint = r.endpoint
+            cross join lateral (
+                select extract(epoch from clock_timestamp() - e.fetched_at)::float8 as age_secs,
+                       -- Faded to 1/e after half an hour; of longer ago than a day nothing is left.
+                       coalesce(r.reads_recent / 1800
+                           * exp(-least(extract(epoch from clock_timestamp() - r.last_read_at), 86400) / 1800), 0)::float8
+                           as recent_reads,
+                       case when r.tracked
+                            then coalesce(r.planned_cost, c.cost) * 86400 / extract(epoch from r.every)::float8
+                       end as credits_a_day
+            ) m
             where ($1::text is null or r.provider = $1)
               and ($2::boolean is null or r.tracked = $2)
               and ($3::text is null or r.resource_key > $3)
-            order by r.resource_key
+              and ($5::text is null or position(lower($5) in lower(r.resource_key)) > 0)
+            -- The same for every row when sorted by key: then the index gives the order.
+            order by case $6::text
+                         when 'age' then -coalesce(m.age_secs, 'infinity')
+                         when 'bound' then -coalesce(m.age_secs, 'infinity')
+                             / extract(epoch from coalesce(r.kept_age, r.max_age))::float8
+                         when 'interval' then extract(epoch from r.every)::float8
+                         when 'reads' then -m.recent_reads
+                         when 'cost' then -m.credits_a_day
+                         when 'next' then extract(epoch from
+                             coalesce(r.next_refresh_at, case when r.tracked then s.next_tick_at end))::float8
+                     end nulls last,
+                     r.resource_key
             limit $4
+            offset $7
             "#,
             filter.provider,
             filter.tracked,
             filter.after,
             filter.limit,
+            filter.search,
+            filter.order.as_str(),
+            filter.skip,
         )
         .fetch_all(&self.db)
         .await?;

@@ -5,6 +5,7 @@
 //! begins behind the last id of the one before, so it ends also while jobs come and go.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -28,7 +29,7 @@ pub struct JobSelection {
 }
 
 /// What became of the jobs that were to be retried.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Retried {
     /// Failed and cancelled jobs that were picked: `retried + already_waiting`.
     pub matched: u64,
@@ -39,7 +40,7 @@ pub struct Retried {
 }
 
 /// What became of the jobs that were to be cancelled.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cancelled {
     /// Live jobs that were picked: `cancelled + cancel_requested`.
     pub matched: u64,
