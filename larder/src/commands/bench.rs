@@ -14,6 +14,8 @@ mod calls;
 mod closed;
 mod credits;
 mod drain;
+mod enqueue;
+mod held;
 mod place;
 mod plan;
 mod read;
@@ -41,6 +43,10 @@ pub(crate) struct Arguments {
 enum What {
     /// How fast workers get through a backlog of jobs that do nothing
     Drain(drain::Arguments),
+    /// How fast jobs are put in
+    Enqueue(enqueue::Arguments),
+    /// What claims cost while somebody holds a snapshot for minutes
+    Held(held::Arguments),
     /// How long a job that is put into an idle queue waits for its start
     Wake(wake::Arguments),
     /// What the transaction costs that admits one call, with ten limits
@@ -71,6 +77,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     }
     let json = match &arguments.what {
         What::Drain(arguments) => arguments.json,
+        What::Enqueue(arguments) => arguments.json,
+        What::Held(arguments) => arguments.json,
         What::Wake(arguments) => arguments.json,
         What::Admit(arguments) => arguments.json,
         What::Calls(arguments) => arguments.json,
@@ -88,6 +96,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let measuring = async {
         match &arguments.what {
             What::Drain(arguments) => drain::run(arguments, &place, &mut report).await,
+            What::Enqueue(arguments) => enqueue::run(arguments, &place, &mut report).await,
+            What::Held(arguments) => held::run(arguments, &place, &mut report).await,
             What::Wake(arguments) => wake::run(arguments, &place, &mut report).await,
             What::Admit(arguments) => admit::run(arguments, &place, &mut report).await,
             What::Calls(arguments) => calls::run(arguments, &place, &mut report).await,

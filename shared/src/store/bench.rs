@@ -16,6 +16,7 @@ mod bare_queue;
 mod bare_wake;
 mod ledger;
 mod planned;
+mod snapshot;
 mod waits;
 
 use sqlx::postgres::PgConnection;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 pub use bare_commit::BareCommit;
 pub use bare_queue::BareQueue;
 pub use bare_wake::{BareInserter, BareWake};
+pub use snapshot::HeldSnapshot;
 
 use super::{Store, StoreError, connect_options};
 

@@ -1,11 +1,12 @@
 //! Claims jobs that call no priced API.
 //!
 //! One [`Claimer`] a process, on a connection that it keeps: a claim is one round trip.
-//! It remembers where in the claim order it got to ([`position`]), so that the rows that
-//! it and others have dealt with are not read again by every claim. Now and then it goes
+//! It remembers how far it got in each priority ([`position`]), so that the rows that it and
+//! others have dealt with are not read again by every claim. Now and then it goes
 //! by age alone ([`turns`]), so that what is least urgent has its turn too.
 
 mod position;
+mod row;
 mod turns;
 
 use std::time::{Duration, Instant};
@@ -20,7 +21,8 @@ use uuid::Uuid;
 use super::{Store, StoreError, seconds};
 use crate::model::JobId;
 
-use position::{Place, Position};
+use position::{Found, Place, Position};
+use row::{ClaimedRow, LookedRow};
 use turns::Turns;
 
 /// A handler's job that is ours until its lease ends.
@@ -87,8 +89,8 @@ impl Store {
 impl Claimer {
     /// Claims up to `most` due jobs, unless the lane is closed.
     ///
-    /// Lowest `priority` number first, then longest due, from the place on that the last
-    /// claim reached; from the front once a second, and whenever too few were found. Every
+    /// Lowest `priority` number first, then longest due, from the places on that the last
+    /// claims reached; from the front once a second, and whenever too few were found. Every
     /// tenth claim takes the longest due whatever their priority, so that nothing starves.
     ///
     /// The claim need not survive a crash of Postgres: a job whose claim was lost is
@@ -98,13 +100,10 @@ impl Claimer {
     ///
     /// Whatever the database reports.
     pub async fn claim(&mut self, most: usize) -> Result<Claim, StoreError> {
-        let began = Instant::now();
-        let by_age = self.turns.is_by_age(began);
-        let after = self.position.start(began);
         let token = Uuid::new_v4();
-        let claimed = match by_age {
-            true => self.claim_oldest(token, most).await,
-            false => self.claim_after(token, after, most).await,
+        let claimed = match self.turns.is_by_age() {
+            true => self.by_age(token, most).await,
+            false => self.by_priority(token, most).await,
         };
         let rows = match claimed {
             Ok(rows) => rows,
@@ -114,61 +113,146 @@ impl Claimer {
                 return Err(error);
             }
         };
-        let short = rows.len() < most;
-        let now = Instant::now();
-        self.turns.ended(by_age, now, now - began);
-        // What was longest due says nothing of how far the claims by priority have come.
-        if !by_age {
-            let reached = rows.iter().map(ClaimedRow::place).max();
-            self.position
-                .ended(after.is_none(), reached, short, now, now - began);
-        }
         Ok(Claim {
+            more: rows.len() >= most || self.position.wants_front(Instant::now()),
             jobs: rows.into_iter().map(|row| row.job(token)).collect(),
-            more: !short || self.position.wants_front(now),
         })
+    }
+
+    async fn by_priority(
+        &mut self,
+        token: Uuid,
+        most: usize,
+    ) -> Result<Vec<ClaimedRow>, StoreError> {
+        let began = Instant::now();
+        let after = self.position.start(began);
+        let from_front = after.is_none();
+        let (looked_at, rows) = match after {
+            None => self.claim_first(token, most).await?,
+            Some(after) => self.claim_after(token, &after, most).await?,
+        };
+        let found = Found {
+            jobs: rows.iter().map(ClaimedRow::place).collect(),
+            short: rows.len() < most,
+            looked_at,
+        };
+        self.turns.ended_by_priority();
+        let took = began.elapsed();
+        self.position
+            .ended(from_front, &found, Instant::now(), took);
+        Ok(rows)
+    }
+
+    async fn by_age(&mut self, token: Uuid, most: usize) -> Result<Vec<ClaimedRow>, StoreError> {
+        let began = Instant::now();
+        let from = self.turns.start(began);
+        let (_, rows) = self.claim_oldest(token, from, most).await?;
+        let reached = rows.iter().map(|row| row.run_at).max();
+        let (now, took) = (Instant::now(), began.elapsed());
+        self.turns.ended_by_age(from.is_none(), reached, now, took);
+        Ok(rows)
+    }
+
+    async fn claim_first(
+        &mut self,
+        token: Uuid,
+        most: usize,
+    ) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError> {
+        let claim = sqlx::query_as!(
+            LookedRow,
+            r#"
+            -- name: claim_local
+            with unflushed as materialized (
+                select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
+            ),
+            claimed as (
+                update larder.jobs
+                set status = 'running',
+                    attempt = attempt + 1,
+                    started_at = clock_timestamp(),
+                    lease_token = $1,
+                    leased_by = $2,
+                    leased_until = clock_timestamp() + make_interval(secs => $3)
+                where id = any(array(
+                    select id from larder.jobs
+                    where lane = 'local' and status = 'pending' and run_at <= (select now from unflushed)
+                      and kind = any($4)
+                      and not exists (select from larder.lanes
+                                      where lane = 'local' and closed_until > (select now from unflushed))
+                    order by priority, run_at, id
+                    limit $5
+                    for update skip locked
+                ))
+                returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
+            )
+            select u.now as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
+                   c.priority, c.run_at
+            from unflushed u
+            left join claimed c on true
+            "#,
+            token,
+            self.worker,
+            seconds(self.lease),
+            &self.kinds,
+            i64::try_from(most).unwrap_or(i64::MAX),
+        );
+        fetch(&self.store, &mut self.connection, claim).await
     }
 
     async fn claim_after(
         &mut self,
         token: Uuid,
-        after: Option<Place>,
+        after: &[(i16, Place)],
         most: usize,
-    ) -> Result<Vec<ClaimedRow>, StoreError> {
-        let after = after.unwrap_or(Place::FRONT);
+    ) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError> {
+        let priorities: Vec<i16> = after.iter().map(|(priority, _)| *priority).collect();
+        let times: Vec<DateTime<Utc>> = after.iter().map(|(_, place)| place.run_at).collect();
+        let ids: Vec<Uuid> = after.iter().map(|(_, place)| place.id).collect();
+        // The priorities are gone through in their order, and no further than is needed.
         let claim = sqlx::query_as!(
-            ClaimedRow,
+            LookedRow,
             r#"
-            -- name: claim_local
+            -- name: claim_local_after
             with unflushed as materialized (
-                select set_config('synchronous_commit', 'off', true)
+                select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
+            ),
+            claimed as (
+                update larder.jobs
+                set status = 'running',
+                    attempt = attempt + 1,
+                    started_at = clock_timestamp(),
+                    lease_token = $1,
+                    leased_by = $2,
+                    leased_until = clock_timestamp() + make_interval(secs => $3)
+                where id = any(array(
+                    select j.id
+                    from unnest($4::smallint[], $5::timestamptz[], $6::uuid[]) as a(priority, run_at, id)
+                    cross join lateral (
+                        select id from larder.jobs
+                        where lane = 'local' and status = 'pending' and priority = a.priority
+                          and (run_at, id) > (a.run_at, a.id) and run_at <= (select now from unflushed)
+                          and kind = any($7)
+                          and not exists (select from larder.lanes
+                                          where lane = 'local' and closed_until > (select now from unflushed))
+                        order by run_at, id
+                        limit $8
+                        for update skip locked
+                    ) j
+                    limit $8
+                ))
+                returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
             )
-            update larder.jobs
-            set status = 'running',
-                attempt = attempt + 1,
-                started_at = clock_timestamp(),
-                lease_token = $1,
-                leased_by = $2,
-                leased_until = clock_timestamp() + make_interval(secs => $3)
-            where exists (select from unflushed) and id = any(array(
-                select id from larder.jobs
-                where lane = 'local' and status = 'pending' and run_at <= (select clock_timestamp())
-                  and (priority, run_at, id) > ($4, $5, $6)
-                  and kind = any($7)
-                  and not exists (select from larder.lanes
-                                  where lane = 'local' and closed_until > (select clock_timestamp()))
-                order by priority, run_at, id
-                limit $8
-                for update skip locked
-            ))
-            returning id, kind, args, started_at as "started_at!", attempt, max_attempts, priority, run_at
+            select u.now as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
+                   c.priority, c.run_at
+            from unflushed u
+            left join claimed c on true
             "#,
             token,
             self.worker,
             seconds(self.lease),
-            after.priority,
-            after.run_at,
-            after.id,
+            &priorities,
+            &times,
+            &ids,
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );
@@ -178,37 +262,46 @@ impl Claimer {
     async fn claim_oldest(
         &mut self,
         token: Uuid,
+        from: Option<DateTime<Utc>>,
         most: usize,
-    ) -> Result<Vec<ClaimedRow>, StoreError> {
+    ) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError> {
         let claim = sqlx::query_as!(
-            ClaimedRow,
+            LookedRow,
             r#"
             -- name: claim_local_by_age
             with unflushed as materialized (
-                select set_config('synchronous_commit', 'off', true)
+                select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
+            ),
+            claimed as (
+                update larder.jobs
+                set status = 'running',
+                    attempt = attempt + 1,
+                    started_at = clock_timestamp(),
+                    lease_token = $1,
+                    leased_by = $2,
+                    leased_until = clock_timestamp() + make_interval(secs => $3)
+                where id = any(array(
+                    select id from larder.jobs
+                    where lane = 'local' and status = 'pending' and run_at <= (select now from unflushed)
+                      and run_at >= $4
+                      and kind = any($5)
+                      and not exists (select from larder.lanes
+                                      where lane = 'local' and closed_until > (select now from unflushed))
+                    order by run_at
+                    limit $6
+                    for update skip locked
+                ))
+                returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
             )
-            update larder.jobs
-            set status = 'running',
-                attempt = attempt + 1,
-                started_at = clock_timestamp(),
-                lease_token = $1,
-                leased_by = $2,
-                leased_until = clock_timestamp() + make_interval(secs => $3)
-            where exists (select from unflushed) and id = any(array(
-                select id from larder.jobs
-                where lane = 'local' and status = 'pending' and run_at <= (select clock_timestamp())
-                  and kind = any($4)
-                  and not exists (select from larder.lanes
-                                  where lane = 'local' and closed_until > (select clock_timestamp()))
-                order by run_at
-                limit $5
-                for update skip locked
-            ))
-            returning id, kind, args, started_at as "started_at!", attempt, max_attempts, priority, run_at
+            select u.now as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
+                   c.priority, c.run_at
+            from unflushed u
+            left join claimed c on true
             "#,
             token,
             self.worker,
             seconds(self.lease),
+            from.unwrap_or(DateTime::UNIX_EPOCH),
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );
@@ -217,64 +310,27 @@ impl Claimer {
 }
 
 /// Runs a claim on the connection that is kept for it; where sessions are shared, on any.
+/// Answers when it looked, and the jobs.
 async fn fetch<F>(
     store: &Store,
     connection: &mut Option<PoolConnection<Postgres>>,
     claim: Map<'_, Postgres, F, PgArguments>,
-) -> Result<Vec<ClaimedRow>, StoreError>
+) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError>
 where
-    F: FnMut(PgRow) -> Result<ClaimedRow, sqlx::Error> + Send,
+    F: FnMut(PgRow) -> Result<LookedRow, sqlx::Error> + Send,
 {
-    if store.db.is_shared().await? {
-        return Ok(claim.fetch_all(&store.db).await?);
-    }
-    let connection = match connection {
-        Some(connection) => connection,
-        none => none.insert(store.db.acquire().await?),
+    let rows = if store.db.is_shared().await? {
+        claim.fetch_all(&store.db).await?
+    } else {
+        let connection = match connection {
+            Some(connection) => connection,
+            none => none.insert(store.db.acquire().await?),
+        };
+        claim.fetch_all(&mut **connection).await?
     };
-    Ok(claim.fetch_all(&mut **connection).await?)
-}
-
-/// A claimed job, as it stands in its row.
-struct ClaimedRow {
-    id: Uuid,
-    kind: String,
-    args: serde_json::Value,
-    run_at: DateTime<Utc>,
-    started_at: DateTime<Utc>,
-    attempt: i32,
-    max_attempts: i32,
-    priority: i16,
-}
-
-impl ClaimedRow {
-    fn place(&self) -> Place {
-        Place {
-            priority: self.priority,
-            run_at: self.run_at,
-            id: self.id,
-        }
-    }
-
-    fn job(self, lease_token: Uuid) -> ClaimedJob {
-        ClaimedJob {
-            id: JobId(self.id),
-            kind: self.kind,
-            args: self.args,
-            run_at: self.run_at,
-            started_at: self.started_at,
-            attempt: self.attempt,
-            max_attempts: self.max_attempts,
-            lease_token,
-        }
-    }
-}
-
-impl Place {
-    /// Before every job: priorities are not negative.
-    const FRONT: Self = Self {
-        priority: i16::MIN,
-        run_at: DateTime::<Utc>::UNIX_EPOCH,
-        id: Uuid::nil(),
-    };
+    let looked_at = rows.first().map(|row| row.looked_at);
+    Ok((
+        looked_at.ok_or(sqlx::Error::RowNotFound)?,
+        rows.into_iter().filter_map(LookedRow::claimed).collect(),
+    ))
 }

@@ -83,14 +83,21 @@ fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
         (
             "claim_local",
             leak(format!(
-                "{TOKEN}, 'w', 30, '-32768', '1970-01-01', '00000000-0000-0000-0000-000000000000',
-                 '{{noop}}', {BATCH}"
+                "{TOKEN}, 'w', 30, '{{noop}}', {BATCH}"
+            )),
+            "",
+        ),
+        (
+            "claim_local_after",
+            leak(format!(
+                "{TOKEN}, 'w', 30, '{{10,20,30}}', array_fill('1970-01-01'::timestamptz, array[3]),
+                 array_fill('00000000-0000-0000-0000-000000000000'::uuid, array[3]), '{{noop}}', {BATCH}"
             )),
             "",
         ),
         (
             "claim_local_by_age",
-            leak(format!("{TOKEN}, 'w', 30, '{{noop}}', {BATCH}")),
+            leak(format!("{TOKEN}, 'w', 30, '1970-01-01', '{{noop}}', {BATCH}")),
             "",
         ),
         ("complete_held", leak(format!("{IDS}, {TOKENS}")), ""),

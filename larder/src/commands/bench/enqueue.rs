@@ -1,0 +1,168 @@
+//! `larder bench enqueue`: how fast jobs are put in.
+//!
+//! Many in one statement; one at a time on one connection, beside the least insert there
+//! is; and one at a time on eight connections, with and without announcing them, since a
+//! NOTIFY in the inserting transaction would cost more than half of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::Value;
+use shared::model::kind;
+use shared::store::bench::{BareInserter, BareQueue};
+use shared::store::{Notifier, Store, StoreError};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::place::Place;
+use super::report::{Report, median};
+use crate::cli::Failure;
+use crate::commands::connect::failure;
+
+/// Jobs in one statement.
+const CHUNK: usize = 5_000;
+
+/// Connections that put jobs in at once.
+const CONNECTIONS: u32 = 8;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Jobs that are put in by large statements
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    bulk: u32,
+    /// Jobs that are put in one at a time
+    #[arg(long, default_value_t = 4_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    single: u32,
+    /// How often to measure; the median counts
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    runs: u32,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// One rate, as a median, and what it is held against.
+#[derive(Serialize)]
+struct Rate {
+    bench: &'static str,
+    of: &'static str,
+    runs: u32,
+    jobs_per_second: f64,
+    beside_jobs_per_second: Option<f64>,
+    ratio: Option<f64>,
+}
+
+/// Measures all of them in turns.
+pub(super) async fn run(
+    arguments: &Arguments,
+    place: &Place,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let url = place.database().url();
+    let bare = BareQueue::connect(url).await;
+    bare.map_err(|error| failure(&error))?.close().await;
+    let bare = BareInserter::connect(url).await;
+    let mut bare = bare.map_err(|error| failure(&error))?;
+    let (one, eight) = (place.store(1)?, place.store(CONNECTIONS)?);
+    let mut rates: [Vec<f64>; 5] = Default::default();
+    for run in 1..=arguments.runs {
+        report.doing(&format!("run {run} of {}", arguments.runs));
+        place
+            .database()
+            .empty()
+            .await
+            .map_err(|error| failure(&error))?;
+        rates[0].push(rate(arguments.bulk, bulk(&one, arguments.bulk)).await?);
+        rates[1].push(rate(arguments.single, bare_singles(&mut bare, arguments.single)).await?);
+        rates[2].push(rate(arguments.single, singles(&one, arguments.single, None)).await?);
+        rates[3].push(rate(arguments.single, spread(&eight, arguments.single, false)).await?);
+        rates[4].push(rate(arguments.single, spread(&eight, arguments.single, true)).await?);
+    }
+    let [bulk, bare_single, single, eight, eight_announced] = rates.map(median);
+    let mut show = |of, jobs_per_second: f64, beside: Option<(&str, f64)>| {
+        let rate = Rate {
+            bench: "enqueue",
+            of,
+            runs: arguments.runs,
+            jobs_per_second,
+            beside_jobs_per_second: beside.map(|(_, rate)| rate),
+            ratio: beside.map(|(_, rate)| jobs_per_second / rate),
+        };
+        let note = match beside {
+            Some((what, beside)) => {
+                let ratio = jobs_per_second / beside;
+                format!("{ratio:.2} of {what} ({beside:.0} jobs/s)")
+            }
+            None => format!("{CHUNK} in a statement"),
+        };
+        report.add(of, &format!("{jobs_per_second:.0} jobs/s"), &note, &rate)
+    };
+    show("many at once", bulk, None)?;
+    show(
+        "one at a time",
+        single,
+        Some(("a bare insert", bare_single)),
+    )?;
+    show(
+        "8 connections, announced",
+        eight_announced,
+        Some(("unannounced", eight)),
+    )
+}
+
+async fn rate(
+    jobs: u32,
+    putting_in: impl Future<Output = Result<(), StoreError>>,
+) -> Result<f64, Failure> {
+    let began = Instant::now();
+    putting_in.await.map_err(|error| failure(&error))?;
+    Ok(f64::from(jobs) / began.elapsed().as_secs_f64())
+}
+
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
+async fn bulk(store: &Store, jobs: u32) -> Result<(), StoreError> {
+    let args = vec![nothing(); CHUNK];
+    let mut left = usize::try_from(jobs).unwrap_or(usize::MAX);
+    while left > 0 {
+        let chunk = &args[..left.min(CHUNK)];
+        store.enqueue_local(kind::NOOP, chunk, 5).await?;
+        left -= chunk.len();
+    }
+    Ok(())
+}
+
+async fn bare_singles(bare: &mut BareInserter, jobs: u32) -> Result<(), StoreError> {
+    for _ in 0..jobs {
+        bare.insert().await?;
+    }
+    Ok(())
+}
+
+async fn singles(store: &Store, jobs: u32, notifier: Option<&Notifier>) -> Result<(), StoreError> {
+    for _ in 0..jobs {
+        store.enqueue_local(kind::NOOP, &[nothing()], 5).await?;
+        if let Some(notifier) = notifier {
+            notifier.jobs();
+        }
+    }
+    Ok(())
+}
+
+/// On all connections of the store at once.
+async fn spread(store: &Store, jobs: u32, announced: bool) -> Result<(), StoreError> {
+    let stop = CancellationToken::new();
+    let notifier = announced.then(|| Arc::new(Notifier::start(store, &stop)));
+    let each = jobs.div_ceil(CONNECTIONS);
+    let mut tasks = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        let (store, notifier) = (store.clone(), notifier.clone());
+        tasks.spawn(async move { singles(&store, each, notifier.as_deref()).await });
+    }
+    let done: Vec<Result<(), StoreError>> = tasks.join_all().await;
+    stop.cancel();
+    done.into_iter().collect()
+}
