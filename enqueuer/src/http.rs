@@ -63,13 +63,21 @@ fn unreadable(error: BytesRejection, app: &App) -> Problem {
 ///
 /// # Errors
 ///
-/// 400 if it is not JSON, 422 if a field is unknown or of the wrong type.
+/// 400 if it is not JSON, 422 if it is no object, or a field is unknown or of the wrong
+/// type.
 fn optional_fields<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, Problem> {
     if body.trim_ascii().is_empty() {
         return Ok(T::default());
     }
     let body: serde_json::Value = serde_json::from_slice(body)
         .map_err(|error| Problem::new(Kind::MalformedJson, error.to_string()))?;
+    // serde would take an array for the fields in their order: [true] for {"all": true}.
+    if !body.is_object() {
+        return Err(Problem::new(
+            Kind::InvalidField,
+            "the body must be an object",
+        ));
+    }
     serde_path_to_error::deserialize(body).map_err(|error| {
         let text: String = error.to_string().chars().take(200).collect();
         Problem::new(Kind::InvalidField, text)

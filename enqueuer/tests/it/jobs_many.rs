@@ -79,7 +79,8 @@ async fn a_filter_that_picks_nothing_is_refused(pool: sqlx::PgPool) -> TestResul
         (r#"{"lane": "local", "limit": 0}"#, "limit"),
         (r#"{"lane": "local", "limit": -1}"#, "limit"),
         (r#"{"created_before": "soon"}"#, "created_before"),
-        (r#"[{"all": true}]"#, ""),
+        (r#"[{"all": true}]"#, "must be an object"),
+        ("[true]", "must be an object"),
     ];
     for path in ["/api/jobs/retry", "/api/jobs/cancel"] {
         for (wrong, says) in cases {
