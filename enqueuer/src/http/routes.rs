@@ -17,6 +17,7 @@ macro_rules! routes {
         /// Everything but reads and metrics.
         pub(crate) fn routes() -> Router<App> {
             Router::new()$(.route($path, $method($handler)))*
+                .route("/page/{part}", get(root::part))
                 // axum answers HEAD by GET, which would enqueue without showing what.
                 .route(
                     "/api/jobs/process-pending",
@@ -31,7 +32,7 @@ macro_rules! routes {
 }
 
 routes! {
-    get "/" root::show => open("What this is", &[("200", Shape::Text("text/plain"))]);
+    get "/" root::index => open("The operator's page", &[("200", Shape::Text("text/html"))]);
     get "/openapi.json" openapi::show => open("This document", &[("200", Shape::Json(anything))]);
     get "/healthz" health::alive => open("Is the process alive?", &[("200", Shape::Json(of::<health::Health>))]);
     get "/readyz" health::ready => Operation {

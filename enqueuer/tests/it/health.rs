@@ -115,3 +115,25 @@ async fn unknown_paths_and_methods_are_problems_too(pool: sqlx::PgPool) -> TestR
     assert!(listed.contains("/api/jobs/process-pending"));
     Ok(())
 }
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn the_operators_page_loads_nothing_from_elsewhere(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start(&pool).await;
+    for (path, kind) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/page/page.js", "text/javascript; charset=utf-8"),
+        ("/page/page.css", "text/css; charset=utf-8"),
+    ] {
+        let shown = server.get(path).send().await?;
+        assert_eq!(shown.status(), 200, "{path}");
+        assert_eq!(shown.headers()["content-type"], kind, "{path}");
+        assert_eq!(shown.headers()["x-content-type-options"], "nosniff");
+        assert_eq!(shown.headers()["x-frame-options"], "DENY");
+        let policy = shown.headers()["content-security-policy"].to_str()?;
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"));
+        assert!(!policy.contains("unsafe"), "{policy}");
+    }
+    let unknown = server.get("/page/nothing.js").send().await?;
+    problem(unknown, 404).await;
+    Ok(())
+}

@@ -15,6 +15,15 @@ pub(super) fn text(setup: &Setup, made_up: &MadeUp, address: SocketAddr) -> Stri
         // Writing to a text cannot fail.
         let _ = writeln!(text, "  {name:<15}{value}");
     };
+    let secret = match made_up.secret_file() {
+        Some(file) => format!("$(cat {})", shown(file)),
+        None => "$JOBS_API_SECRET".to_owned(),
+    };
+    let asks = match made_up.secret_file() {
+        Some(file) => format!("the secret in {}", shown(file)),
+        None => "JOBS_API_SECRET".to_owned(),
+    };
+    line("page", &format!("{base} (it asks for {asks})"));
     line("HTTP API", &base);
     line("metrics", &format!("{base}/metrics"));
     line("configuration", &setup.origin);
@@ -31,10 +40,6 @@ pub(super) fn text(setup: &Setup, made_up: &MadeUp, address: SocketAddr) -> Stri
     if let Some(url) = made_up.database_url() {
         line("Postgres", &format!("psql '{url}'"));
     }
-    let secret = match made_up.secret_file() {
-        Some(file) => format!("$(cat {})", shown(file)),
-        None => "$JOBS_API_SECRET".to_owned(),
-    };
     let first = setup.catalog.tracked().first();
     if let Some(track) = first {
         let key = track.resource.key.as_str();

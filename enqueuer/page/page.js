@@ -1,0 +1,110 @@
+// The operator's page: asks the API every two seconds and shows what it says.
+//
+// A secret that is refused leads back to the door, in words. While the server is away the last figures stay, greyed, and
+// it is asked on. A tab that nobody sees asks nothing.
+
+import { forgetBudget, readBudget, showBudget } from './budget.js'
+import { readCalls, showCalls, startCalls } from './calls.js'
+import { whenDone } from './deeds.js'
+import { readJobs, showJobs, startJobs } from './jobs.js'
+import { readResources, showResources, startResources } from './resources.js'
+import { $, write } from './rows.js'
+import { Refused, ask, now, secret } from './server.js'
+import { clock } from './words.js'
+
+const EVERY = 2000
+let timer = 0
+let turn = 0
+let seen = 0
+
+async function refresh() {
+  clearTimeout(timer)
+  timer = 0
+  const mine = ++turn
+  try {
+    const read = await Promise.all([readBudget(), readJobs(), readResources(), readCalls()])
+    if (mine !== turn) return
+    const [budget, jobs, resources, calls] = read
+    $('content').hidden = false
+    showBudget(budget)
+    showJobs(jobs)
+    showResources(resources)
+    showCalls(calls)
+    seen = now()
+    alive(true, `as of ${clock(seen)}`)
+  } catch (error) {
+    if (mine !== turn) return
+    if (error.status === 401) return leave('The secret is no longer accepted. It may have been exchanged: give the new one.')
+    if (error.status === 403) return leave(error.message)
+    const since = seen ? ` What is shown is of ${clock(seen)}.` : ''
+    alive(false, error instanceof Refused ? `${error.message}.${since}` : `The enqueuer does not answer; it is asked again every 2 s.${since}`)
+  }
+  if (!document.hidden) timer = setTimeout(refresh, EVERY)
+}
+
+function alive(is, words) {
+  write($('state'), is ? words : 'no answer', is ? 'live' : 'gone')
+  $('away').hidden = is
+  if (!is) write($('away'), words)
+  $('content').classList.toggle('old', !is)
+}
+
+function enter() {
+  for (const id of ['nav', 'leave', 'state']) $(id).hidden = false
+  $('door').hidden = true
+  $('secret').value = ''
+  refresh()
+}
+
+function leave(why) {
+  clearTimeout(timer)
+  timer = 0
+  turn++
+  seen = 0
+  secret.forget()
+  forgetBudget()
+  for (const id of ['content', 'nav', 'leave', 'state', 'away', 'told']) $(id).hidden = true
+  if ($('ask').open) $('ask').close()
+  for (const id of ['providers', 'job-rows', 'resource-rows', 'call-rows']) $(id).replaceChildren()
+  $('door').hidden = false
+  write($('wrong'), why)
+  $('secret').focus()
+}
+
+async function knock(event) {
+  event.preventDefault()
+  const given = $('secret').value.trim()
+  // What cannot stand in a header is no secret.
+  if (!/^[\x21-\x7e]+$/.test(given)) return write($('wrong'), 'A secret has no spaces and no letters beyond ASCII.')
+  write($('wrong'), '')
+  $('open').disabled = true
+  write($('open'), 'Asking…')
+  secret.keep(given)
+  try {
+    await ask('/api/budget')
+    enter()
+    $('main').focus()
+  } catch (error) {
+    secret.forget()
+    const away = 'The enqueuer does not answer. Is it running?'
+    write($('wrong'), error.status === 401 ? 'That is not the secret.' : error instanceof Refused ? error.message : away)
+    $('secret').select()
+  }
+  $('open').disabled = false
+  write($('open'), 'Open')
+}
+
+startJobs(refresh)
+startResources(refresh)
+startCalls(refresh)
+whenDone(refresh)
+$('door').addEventListener('submit', knock)
+$('leave').addEventListener('click', () => leave(''))
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden && timer === 0 && secret.known()) refresh()
+})
+if (secret.known()) enter()
+else {
+  $('door').hidden = false
+  $('secret').focus()
+}
