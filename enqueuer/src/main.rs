@@ -8,8 +8,8 @@ use clap::Parser;
 use enqueuer::{Enqueuer, EnqueuerError, Settings};
 use shared::catalog::Catalog;
 use shared::config::{Secrets, Source, environment};
-use shared::logging;
 use shared::metrics::Recorder;
+use shared::{logging, orphans};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -63,6 +63,7 @@ async fn run(settings: Settings, configuration: &str) -> Result<(), EnqueuerErro
     tracing::info!(address = %enqueuer.address(), configuration, "listening");
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone()).map_err(EnqueuerError::Serve)?;
+    orphans::collect().map_err(EnqueuerError::Serve)?;
     enqueuer.run(stop).await?;
     tracing::info!("stopped");
     Ok(())

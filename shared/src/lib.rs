@@ -14,6 +14,7 @@ pub mod config;
 pub mod logging;
 pub mod metrics;
 pub mod model;
+pub mod orphans;
 pub mod plan;
 pub mod planner;
 pub mod provider;

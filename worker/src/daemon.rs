@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use shared::metrics::Recorder;
+use shared::orphans;
 use shared::retry::RetryPolicy;
 use shared::setup::Setup;
 use shared::store::Store;
@@ -46,6 +47,7 @@ pub async fn run(setup: Setup, once: bool) -> anyhow::Result<()> {
             tracing::info!("stopping; once more to stop at once");
         }
     });
+    orphans::collect()?;
     let url = setup
         .secrets
         .database_url

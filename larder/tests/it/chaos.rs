@@ -33,16 +33,16 @@
 )]
 
 mod audit;
-mod crew;
-mod database;
+pub(crate) mod crew;
+pub(crate) mod database;
 mod dice;
 mod faults;
 mod feeder;
 mod lanes;
 mod matching;
-mod process;
-mod programs;
-mod relay;
+pub(crate) mod process;
+pub(crate) mod programs;
+pub(crate) mod relay;
 mod usage;
 mod verdict;
 mod watch;

@@ -15,3 +15,4 @@ mod forecast;
 mod private_postgres;
 mod runs;
 mod simulate;
+mod survives;

@@ -24,6 +24,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("metrics", &["model"]),
     ("retry", &[]),
     ("logging", &[]),
+    ("orphans", &[]),
     ("config", &["model", "plan"]),
     ("provider", &["config", "metrics", "model"]),
     ("budget", &["model"]),

@@ -176,7 +176,7 @@ fn name(worker: &Process) -> Option<String> {
 }
 
 /// Whether the worker's own clock was wrong by minutes, as its log has it.
-fn clock_is_off(worker: &Process) -> bool {
+pub(crate) fn clock_is_off(worker: &Process) -> bool {
     let off = worker.first_stamp().map(|stamp| {
         let since = now() - stamp;
         since.num_seconds() - worker.age().as_secs().cast_signed()

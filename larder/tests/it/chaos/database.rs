@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use larder::postgres::{Durability, PrivatePostgres};
 use rustix::process::{Pid, Signal, kill_process};
@@ -38,6 +39,11 @@ impl Database {
 
     /// Stops the server and starts it again on the same data and the same socket.
     pub(crate) async fn restart(&mut self, how: Restart) {
+        self.away(how, Duration::ZERO).await;
+    }
+
+    /// The same, with no server for a while.
+    pub(crate) async fn away(&mut self, how: Restart, time: Duration) {
         let mut server = self.server.take().unwrap();
         match how {
             Restart::Fast => server.stop().await,
@@ -47,7 +53,20 @@ impl Database {
                 drop(server);
             }
         }
+        tokio::time::sleep(time).await;
         self.server = Some(start(&self.dir).await);
+    }
+
+    /// Starts the server again if it has given up within `time`; answers whether it had to.
+    pub(crate) async fn revive(&mut self, time: Duration) -> bool {
+        let mut server = self.server.take().unwrap();
+        if tokio::time::timeout(time, server.ends()).await.is_err() {
+            self.server = Some(server);
+            return false;
+        }
+        drop(server);
+        self.server = Some(start(&self.dir).await);
+        true
     }
 
     pub(crate) async fn stop(mut self) {
