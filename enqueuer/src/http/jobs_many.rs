@@ -10,7 +10,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::model::JobStatus;
@@ -102,6 +102,12 @@ fn read(body: &[u8], possible: [JobStatus; 2]) -> Result<JobSelection, Problem> 
         if value.as_ref().is_some_and(|value| value.contains('\0')) {
             return refuse(format!("{name}: it holds a NUL character"));
         }
+    }
+    if wanted
+        .created_before
+        .is_some_and(|at| !(1..=9_999).contains(&at.year()))
+    {
+        return refuse("created_before: its year must have four digits".to_owned());
     }
     if wanted.limit == Some(0) {
         return refuse("limit: it must be at least 1".to_owned());

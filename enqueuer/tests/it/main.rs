@@ -9,6 +9,7 @@
 
 mod access;
 mod bad_jobs;
+mod bad_operations;
 mod bad_reads;
 mod binary;
 mod directives;

@@ -31,7 +31,7 @@ enum Action {
         /// A provider's name, or local
         lane: LaneName,
         /// For how long, such as 10m; without it until it is opened
-        #[arg(long = "for", value_parser = humantime::parse_duration)]
+        #[arg(long = "for", value_parser = time)]
         time: Option<Duration>,
         /// Why, for whoever looks
         #[arg(long, default_value = "operator", value_parser = reason)]
@@ -43,6 +43,15 @@ fn reason(given: &str) -> Result<String, String> {
     match given.chars().count() {
         1..=LONGEST_REASON => Ok(given.to_owned()),
         _ => Err(format!("it must have 1 to {LONGEST_REASON} characters")),
+    }
+}
+
+/// Reads `--for`: at most a year, as over HTTP.
+fn time(given: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(given).map_err(|error| error.to_string())?;
+    match time <= Duration::from_secs(366 * 86_400) {
+        true => Ok(time),
+        false => Err("it must be at most a year; leave it out for no end".to_owned()),
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn larder(url: Option<&str>, arguments: &[&str]) -> (TempDir, Command
     (dir, command)
 }
 
-fn run(pool: &PgPool, arguments: &[&str]) -> Output {
+pub(crate) fn run(pool: &PgPool, arguments: &[&str]) -> Output {
     let (_dir, mut command) = larder(Some(&url_of(pool)), arguments);
     command.output().unwrap()
 }
@@ -50,7 +50,7 @@ fn json(pool: &PgPool, arguments: &[&str]) -> Value {
 }
 
 /// What a run that fails prints.
-fn refused(pool: &PgPool, arguments: &[&str]) -> String {
+pub(crate) fn refused(pool: &PgPool, arguments: &[&str]) -> String {
     let output = run(pool, arguments);
     assert_eq!(output.status.code(), Some(1), "{arguments:?}");
     assert!(output.stdout.is_empty());

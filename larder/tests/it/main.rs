@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails; clippy allows it in test functions only"
 )]
 
+mod bad_arguments;
 mod bench;
 mod chaos;
 mod commands;

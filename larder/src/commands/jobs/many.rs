@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use clap::ArgGroup;
 use serde::Serialize;
 use shared::model::JobStatus;
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     kind: Option<String>,
     /// All jobs that were asked for before this moment, such as 2027-01-31T08:00:00Z
-    #[arg(long)]
+    #[arg(long, value_parser = moment)]
     created_before: Option<DateTime<Utc>>,
     /// All jobs
     #[arg(long, conflicts_with_all = ["status", "lane", "kind", "created_before"])]
@@ -101,6 +101,16 @@ impl Arguments {
             created_before: self.created_before,
             limit: self.limit,
         })
+    }
+}
+
+/// A moment that Postgres keeps and everybody can read.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    let at = text.parse::<DateTime<Utc>>();
+    let at = at.map_err(|error| error.to_string())?;
+    match at.year() {
+        1..=9_999 => Ok(at),
+        _ => Err("its year must have four digits".to_owned()),
     }
 }
 
