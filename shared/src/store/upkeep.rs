@@ -21,7 +21,9 @@ impl Store {
     /// Gives back the jobs whose lease ran out, and settles their calls as spent.
     ///
     /// A job that was rescued `max_rescues` times already fails: it may be what kills its
-    /// workers. A call that lapses may still be on its way, for as long as its worker may
+    /// workers. From the second time on they come back one after the other, over ten seconds
+    /// and then over more, so that those that were claimed together with one that kills its
+    /// worker get apart from it. A call that lapses may still be on its way, for as long as its worker may
     /// be frozen and its request may travel; until then it occupies its limits.
     ///
     /// # Errors
@@ -91,6 +93,7 @@ impl Store {
             set status = 'pending', attempt = attempt - 1, rescues = rescues + 1,
                 lease_token = null, leased_by = null, leased_until = null, call_id = null,
                 run_at = clock_timestamp()
+                    + random() * least(rescues, 3) * interval '10 seconds'
             where id = any($1)
             "#,
             &waiting,

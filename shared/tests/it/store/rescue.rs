@@ -61,6 +61,10 @@ async fn a_job_that_loses_its_worker_too_often_fails(pool: sqlx::PgPool) -> Test
         end_leases(&store).await;
         assert_eq!(store.rescue(2).await?.waiting, [job]);
         assert_eq!(store.job(job).await?.attempt, 0, "a rescue is no attempt");
+        // From the second time on it would wait a while.
+        sqlx::query("update larder.jobs set run_at = clock_timestamp()")
+            .execute(store.pool())
+            .await?;
     }
     admit_one(&store).await;
     end_leases(&store).await;
@@ -187,5 +191,33 @@ async fn a_process_that_freezes_while_it_admits_blocks_its_lane_for_seconds_only
     assert!(admitting.join().unwrap().is_err(), "it admitted nothing");
     let calls = number(&store, "select count(*) from larder.api_calls").await;
     assert_eq!(calls, 1);
+    Ok(())
+}
+
+/// Claimed together with one that kills its worker, they would fail with it otherwise.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn jobs_that_lost_their_worker_twice_come_back_apart(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    store
+        .enqueue_local("noop", &vec![serde_json::json!({}); 40], 1)
+        .await?;
+    let due =
+        "select count(*) from larder.jobs where status = 'pending' and run_at <= clock_timestamp()";
+    for again_at_once in [true, false] {
+        let kinds = vec!["noop".to_owned()];
+        let claimed = store
+            .claimer("w", kinds, Duration::from_secs(60))
+            .claim(100)
+            .await?;
+        assert_eq!(claimed.jobs.len(), 40);
+        sqlx::query("update larder.jobs set leased_until = clock_timestamp() - interval '1 s'")
+            .execute(store.pool())
+            .await?;
+        assert_eq!(store.rescue(3).await?.waiting.len(), 40);
+        assert_eq!(number(&store, due).await == 40, again_at_once);
+    }
+    let spread = "select count(distinct run_at) from larder.jobs
+                  where run_at < clock_timestamp() + interval '10 seconds'";
+    assert_eq!(number(&store, spread).await, 40, "none waits for long");
     Ok(())
 }
