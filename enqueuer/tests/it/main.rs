@@ -22,6 +22,7 @@ mod lists;
 mod memory;
 mod one_flight;
 mod operations;
+mod planning;
 mod process_pending;
 mod reads;
 mod resources;

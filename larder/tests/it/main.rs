@@ -13,6 +13,7 @@ mod commands;
 mod completions;
 mod doctor;
 mod forecast;
+mod measured;
 mod private_postgres;
 mod runs;
 mod simulate;
