@@ -5,9 +5,9 @@
 
 import { forgetBudget, readBudget, showBudget } from './budget.js'
 import { readCalls, showCalls, startCalls } from './calls.js'
-import { whenDone } from './deeds.js'
+import { tell, whenDone } from './deeds.js'
 import { readJobs, showJobs, startJobs } from './jobs.js'
-import { readResources, showResources, startResources } from './resources.js'
+import { forgetResources, readResources, showResources, startResources } from './resources.js'
 import { $, write } from './rows.js'
 import { Refused, ask, now, secret } from './server.js'
 import { clock } from './words.js'
@@ -21,14 +21,13 @@ async function refresh() {
   clearTimeout(timer)
   timer = 0
   const mine = ++turn
+  searching()
   try {
-    const read = await Promise.all([readBudget(), readJobs(), readResources(), readCalls()])
+    const [budget, jobs, calls] = await Promise.all([readBudget(), readJobs(), readCalls()])
     if (mine !== turn) return
-    const [budget, jobs, resources, calls] = read
     $('content').hidden = false
     showBudget(budget)
     showJobs(jobs)
-    showResources(resources)
     showCalls(calls)
     seen = now()
     alive(true, `as of ${clock(seen)}`)
@@ -40,6 +39,21 @@ async function refresh() {
     alive(false, error instanceof Refused ? `${error.message}.${since}` : `The enqueuer does not answer; it is asked again every 2 s.${since}`)
   }
   if (!document.hidden) timer = setTimeout(refresh, EVERY)
+}
+
+// Beside the others, since among a million the server may search for seconds: nothing else waits for that, and it is
+// asked again only after ten times as long.
+async function searching() {
+  const asked = readResources()
+  if (!asked) return
+  try {
+    const page = await asked
+    if (page && secret.known()) showResources(page)
+  } catch (error) {
+    if (error.name === 'TimeoutError') tell('The server takes too long to search or sort so many resources: sort by key, or search for less.', true)
+    else if (error.status === 422) tell(error.message, true)
+    // Whatever else it is, the other questions met it too, and say so.
+  }
 }
 
 function alive(is, words) {
@@ -63,6 +77,7 @@ function leave(why) {
   seen = 0
   secret.forget()
   forgetBudget()
+  forgetResources()
   for (const id of ['content', 'nav', 'leave', 'state', 'away', 'told']) $(id).hidden = true
   if ($('ask').open) $('ask').close()
   for (const id of ['providers', 'job-rows', 'resource-rows', 'call-rows']) $(id).replaceChildren()

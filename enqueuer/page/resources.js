@@ -12,7 +12,7 @@ let sort = 'key'
 let pages
 // A search over a million takes its time: it is asked for again only after ten times as long.
 let due = 0
-let last = null
+let asking = null
 
 export function startResources(changed) {
   const again = () => {
@@ -41,13 +41,24 @@ export function startResources(changed) {
   })
 }
 
-export async function readResources() {
-  if (last && performance.now() < due) return last
+// The page that is wanted now, or nothing if it is not time, or if somebody wants another one meanwhile.
+export function readResources() {
+  const asked = query('/api/resources', { search: $('search').value.trim(), tracked: $('tracked').value, sort, limit: ROWS, ...pages.query })
+  if (performance.now() < due || asked === asking) return null
+  asking = asked
   const begun = performance.now()
-  const asked = { search: $('search').value.trim(), tracked: $('tracked').value, sort, limit: ROWS, ...pages.query }
-  last = await ask(query('/api/resources', asked))
-  due = performance.now() + 10 * (performance.now() - begun)
-  return last
+  return ask(asked)
+    .then((page) => (asking === asked ? page : null))
+    .finally(() => {
+      if (asking !== asked) return
+      asking = null
+      due = performance.now() + 10 * (performance.now() - begun)
+    })
+}
+
+export function forgetResources() {
+  asking = null
+  due = 0
 }
 
 export function showResources(page) {

@@ -15,11 +15,16 @@ async fn keys(server: &Server, query: &str) -> Vec<String> {
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn resources_are_sorted_and_searched_by_the_server(pool: sqlx::PgPool) -> TestResult {
     let server = Server::start(&pool).await;
+    // What has no answer yet is infinitely old.
+    for sort in ["key", "age", "bound", "interval", "reads", "cost", "next"] {
+        let query = format!("sort={sort}&limit=500");
+        assert_eq!(keys(&server, &query).await.len(), 102, "{sort}");
+    }
     server.fill().await;
     let quote = |id: u32| format!("coinmarketcap:/v3/cryptocurrency/quotes/latest?id={id}");
     execute(
         &server.store,
-        "update larder.entries set fetched_at = fetched_at - interval '1 hour' where resource_key like '%?id=1027'",
+        "update larder.resources set fetched_at = fetched_at - interval '1 hour' where resource_key like '%?id=1027'",
     )
     .await;
     execute(

@@ -122,7 +122,8 @@ impl Store {
             ResourceRow,
             r#"
             -- name: resources
-            with recent as materialized (
+            with n as materialized (select clock_timestamp() as now),
+            recent as materialized (
                 select c.provider, c.endpoint, sum(c.credits)::float8 / nullif(sum(c.items), 0) as cost
                 from larder.lanes l
                 cross join lateral (
@@ -133,6 +134,34 @@ impl Store {
                     limit 500
                 ) c
                 group by c.provider, c.endpoint
+            ),
+            -- The keys of the page first: whatever else is shown is then read for these alone.
+            page as materialized (
+                select r.resource_key,
+                       -- The same for every row when sorted by key: then the index gives the order.
+                       case $6::text
+                           when 'age' then coalesce(extract(epoch from r.fetched_at)::float8, '-infinity')
+                           when 'bound' then coalesce(extract(epoch from r.fetched_at - n.now)::float8, '-infinity')
+                               / extract(epoch from coalesce(r.kept_age, r.max_age))::float8
+                           when 'interval' then extract(epoch from r.every)::float8
+                           when 'reads' then -r.reads_recent
+                               * exp(-least(extract(epoch from n.now - r.last_read_at)::float8, 86400) / 1800)
+                           when 'cost' then case when r.tracked
+                               then -coalesce(r.planned_cost, c.cost) / extract(epoch from r.every)::float8 end
+                           when 'next' then extract(epoch from
+                               coalesce(r.next_refresh_at, case when r.tracked then s.next_tick_at end))::float8
+                       end as place
+                from n
+                cross join larder.resources r
+                left join larder.schedules s on s.id = r.schedule_id
+                left join recent c on c.provider = r.provider and c.endpoint = r.endpoint
+                where ($1::text is null or r.provider = $1)
+                  and ($2::boolean is null or r.tracked = $2)
+                  and ($3::text is null or r.resource_key > $3)
+                  and ($5::text is null or position(lower($5) in lower(r.resource_key)) > 0)
+                order by place nulls last, r.resource_key
+                limit $4
+                offset $7
             )
             select r.resource_key, r.provider, r.endpoint, r.tracked, r.origin, r.tracked_group,
                    extract(epoch from r.every)::float8 as every_secs,
@@ -141,44 +170,24 @@ impl Store {
                    coalesce(r.next_refresh_at, case when r.tracked then s.next_tick_at end)
                        as next_refresh_at,
                    e.fetched_at as "fetched_at?",
-                   m.age_secs,
-                   coalesce(e.fresh_until > clock_timestamp(), false) as "is_fresh!",
+                   extract(epoch from n.now - e.fetched_at)::float8 as "age_secs?",
+                   coalesce(e.fresh_until > n.now, false) as "is_fresh!",
                    r.failures, r.planned, r.planned_reads, r.planned_changes, r.planned_cost,
                    extract(epoch from r.kept_age)::float8 as kept_age_secs,
-                   m.recent_reads as "recent_reads!",
-                   m.credits_a_day
-            from larder.resources r
+                   -- Faded to 1/e after half an hour; of longer ago than a day nothing is left.
+                   coalesce(r.reads_recent / 1800
+                       * exp(-least(extract(epoch from n.now - r.last_read_at)::float8, 86400) / 1800), 0)
+                       as "recent_reads!",
+                   case when r.tracked
+                       then coalesce(r.planned_cost, c.cost) * 86400 / extract(epoch from r.every)::float8
+                   end as credits_a_day
+            from n
+            cross join page p
+            join larder.resources r using (resource_key)
             left join larder.entries e using (resource_key)
             left join larder.schedules s on s.id = r.schedule_id
             left join recent c on c.provider = r.provider and c.endpoint = r.endpoint
-            cross join lateral (
-                select extract(epoch from clock_timestamp() - e.fetched_at)::float8 as age_secs,
-                       -- Faded to 1/e after half an hour; of longer ago than a day nothing is left.
-                       coalesce(r.reads_recent / 1800
-                           * exp(-least(extract(epoch from clock_timestamp() - r.last_read_at), 86400) / 1800), 0)::float8
-                           as recent_reads,
-                       case when r.tracked
-                            then coalesce(r.planned_cost, c.cost) * 86400 / extract(epoch from r.every)::float8
-                       end as credits_a_day
-            ) m
-            where ($1::text is null or r.provider = $1)
-              and ($2::boolean is null or r.tracked = $2)
-              and ($3::text is null or r.resource_key > $3)
-              and ($5::text is null or position(lower($5) in lower(r.resource_key)) > 0)
-            -- The same for every row when sorted by key: then the index gives the order.
-            order by case $6::text
-                         when 'age' then -coalesce(m.age_secs, 'infinity')
-                         when 'bound' then -coalesce(m.age_secs, 'infinity')
-                             / extract(epoch from coalesce(r.kept_age, r.max_age))::float8
-                         when 'interval' then extract(epoch from r.every)::float8
-                         when 'reads' then -m.recent_reads
-                         when 'cost' then -m.credits_a_day
-                         when 'next' then extract(epoch from
-                             coalesce(r.next_refresh_at, case when r.tracked then s.next_tick_at end))::float8
-                     end nulls last,
-                     r.resource_key
-            limit $4
-            offset $7
+            order by p.place nulls last, r.resource_key
             "#,
             filter.provider,
             filter.tracked,
