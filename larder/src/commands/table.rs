@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::cli::{Failure, say};
@@ -29,6 +29,10 @@ pub(super) fn print_table<const N: usize>(
     for (index, heading) in headings.iter().enumerate() {
         if let Some(column) = table.column_mut(index) {
             column.set_padding((0, 2));
+            if *heading == "id" {
+                // One that is broken over two lines cannot be copied.
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
             if numbers.contains(heading) {
                 column.set_cell_alignment(CellAlignment::Right);
             }

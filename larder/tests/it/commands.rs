@@ -200,6 +200,8 @@ async fn tables_fit_a_terminal(pool: PgPool) {
     printed(&pool, &["init"]);
     let list = printed(&pool, &["jobs", "list", "--limit", "5"]);
     assert!(list.starts_with("id  "), "{list}");
+    let whole = |line: &&str| line.split(' ').next().unwrap().len() == 36;
+    assert_eq!(list.lines().filter(whole).count(), 5, "{list}");
     fits(&list);
     let budget = printed(&pool, &["budget"]);
     assert!(budget.starts_with("coinmarketcap: open\nlimit"), "{budget}");
