@@ -13,6 +13,10 @@ impl Store {
     /// A token that is missing from the answer was rescued: whoever holds it must not
     /// send what it has not sent yet.
     ///
+    /// Rows that somebody has locked are left as they are: mostly it is the record of that
+    /// very call, which may itself wait for a lock, and all other leases would run out
+    /// meanwhile. Nobody rescues what is locked.
+    ///
     /// # Errors
     ///
     /// Whatever the database reports; the leases run on as they were.
@@ -27,33 +31,32 @@ impl Store {
             with calls as (
                 update larder.api_calls
                 set leased_until = clock_timestamp() + make_interval(secs => $2)
-                -- In the order in which a record locks them that raises their price.
                 where id = any(array(
                     select id from larder.api_calls
                     where lease_token = any($1) and settled_at is null
                       and leased_until >= clock_timestamp()
                     order by id
-                    for update
+                    for update skip locked
                 ))
-                returning id
             ),
-            held as (
+            free as materialized (
                 select id from larder.jobs
                 where lease_token = any($1) and status = 'running'
                   and leased_until >= clock_timestamp()
-                  -- Always true. It has the calls locked first, which is the order that a
-                  -- record takes them in: the other way round the two deadlock.
-                  and (select count(*) from calls) >= 0
                 order by id
-                for update
+                for update skip locked
             ),
             renewed as (
                 update larder.jobs
                 set leased_until = clock_timestamp() + make_interval(secs => $2)
-                where id in (select id from held)
+                where id in (select id from free)
                 returning lease_token
             )
-            select distinct lease_token as "token!" from renewed
+            select lease_token as "token!" from renewed
+            union
+            select lease_token from larder.jobs
+            where lease_token = any($1) and status = 'running'
+              and leased_until >= clock_timestamp()
             "#,
             tokens,
             seconds(lease),

@@ -9,20 +9,21 @@ use shared::model::kind::AnyArgs;
 use shared::model::{JobId, ResourceSpec};
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::sync::Notify;
-use worker::{Handler, HandlerContext, Handlers, Outcome, WorkerOptions};
+use worker::{Handler, HandlerContext, Handlers, Outcome, Worker, WorkerOptions};
 
 use crate::rig::{Rig, Setting, eventually};
 use crate::rows::{becomes, calls, ended, number};
 
-/// Short leases, so that one that is not renewed is lost in the test's time.
+/// Short leases, so that one that is not renewed is lost in the test's time, and so long that a
+/// slow machine renews them.
 const SHORT: &[Setting<'_>] = &[
-    ("WORKER__LEASE", "2s"),
-    ("WORKER__CALL_TIMEOUT", "1s"),
-    ("WORKER__CONNECT_TIMEOUT", "1s"),
+    ("WORKER__LEASE", "9s"),
+    ("WORKER__CALL_TIMEOUT", "4500ms"),
+    ("WORKER__CONNECT_TIMEOUT", "4s"),
 ];
 
-/// Several leases that are not renewed.
-const LEASES: Duration = Duration::from_secs(7);
+/// Longer than a lease that is not renewed.
+const PAST_LEASE: Duration = Duration::from_secs(14);
 
 /// Resources that share no call.
 fn lists(rig: &Rig, count: u32) -> Vec<ResourceSpec> {
@@ -125,15 +126,14 @@ async fn waits_for_a_lock(pool: &PgPool) {
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn statements_that_run_into_their_time_out_are_tried_again(pool: PgPool) {
     let rig = Rig::new(pool, &[("WORKER__POLL_INTERVAL", "100ms")]).await;
-    // As hosted databases do; for sessions that begin after this.
-    let set = "do $$ begin
-        execute format('alter role %I in database %I set statement_timeout = ''250ms''',
-                       current_user, current_database());
-    end $$";
-    sqlx::raw_sql(set).execute(&rig.pool).await.unwrap();
     let late = TroubleKind::Latency { ms: 300 };
     rig.upstream.script(Trouble::always(late));
-    let worker = rig.worker();
+    // As hosted databases set it for their roles.
+    let worker = Worker::start(WorkerOptions {
+        database_url: format!("{}?options[statement_timeout]=1s", rig.url),
+        ..rig.options()
+    })
+    .unwrap();
     let mut jobs = Vec::new();
     for (table, round) in ["jobs", "entries", "finished_jobs", "lanes"]
         .into_iter()
@@ -151,7 +151,7 @@ async fn statements_that_run_into_their_time_out_are_tried_again(pool: PgPool) {
             .unwrap();
         waits_for_a_lock(&rig.pool).await;
         // Several statements run into it one after the other.
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
         held.rollback().await.unwrap();
         for job in &jobs {
             assert_eq!(ended(&rig, *job).await.status, "completed");
@@ -200,7 +200,7 @@ async fn a_pool_that_is_used_up_costs_no_lease_and_no_answer(pool: PgPool) {
     };
     // The claims keep the third.
     let mut hogs = rig.enqueue_kind("hogging", 2).await;
-    let worker = worker::Worker::start(WorkerOptions {
+    let worker = Worker::start(WorkerOptions {
         handlers: Handlers::shipped().with(hogging),
         ..rig.options()
     })
@@ -213,7 +213,7 @@ async fn a_pool_that_is_used_up_costs_no_lease_and_no_answer(pool: PgPool) {
     let noops = rig.enqueue_kind("noop", 3).await;
     rig.notify().await;
     each_once(&rig, noops).await;
-    tokio::time::sleep(LEASES).await;
+    tokio::time::sleep(PAST_LEASE).await;
     let lost = "select count(*) from larder.jobs where kind = 'hogging'
                   and (status <> 'running' or attempt <> 1 or rescues > 0
                        or leased_until < clock_timestamp())";
@@ -227,18 +227,13 @@ async fn a_pool_that_is_used_up_costs_no_lease_and_no_answer(pool: PgPool) {
 /// Records take all of their connections and wait, and heartbeats have others.
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn records_that_wait_for_a_lock_cost_no_lease(pool: PgPool) {
-    let settings = [
-        ("WORKER__LEASE", "3s"),
-        ("WORKER__CALL_TIMEOUT", "1500ms"),
-        ("WORKER__CONNECT_TIMEOUT", "1s"),
-    ];
-    let rig = Rig::new(pool, &settings).await;
+    let rig = Rig::new(pool, SHORT).await;
     let mut lists = lists(&rig, 9);
     // Its price is known after this one, so that others run side by side.
     let mut jobs = rig.enqueue(vec![lists.remove(0)]).await;
     let worker = rig.worker();
     ended(&rig, jobs[0]).await;
-    let late = TroubleKind::Latency { ms: 1_000 };
+    let late = TroubleKind::Latency { ms: 2_000 };
     rig.upstream.script(Trouble::always(late));
     jobs.extend(rig.enqueue(lists).await);
     rig.notify().await;
@@ -249,7 +244,7 @@ async fn records_that_wait_for_a_lock_cost_no_lease(pool: PgPool) {
         .await
         .unwrap();
     waits_for_a_lock(&rig.pool).await;
-    tokio::time::sleep(LEASES).await;
+    tokio::time::sleep(PAST_LEASE).await;
     held.rollback().await.unwrap();
     each_once(&rig, jobs).await;
     worker.stop().await;
