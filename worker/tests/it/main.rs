@@ -32,4 +32,5 @@ mod trouble;
 mod unchanged;
 mod upstream_safety;
 mod usage;
+mod versions;
 mod waking;
