@@ -132,3 +132,39 @@ fn the_headers_about_adding_an_api_are_understood() {
     );
     assert_eq!(readings[0].resets_in.unwrap().as_secs(), 40);
 }
+
+/// Every source file below a directory, as one text.
+fn sources(below: &std::path::Path) -> String {
+    let mut text = String::new();
+    for entry in std::fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(&path);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            text += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn the_tests_that_the_guide_to_the_queue_names_are_there() {
+    let guide = include_str!("../../../docs/queue.md");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let crates = ["shared", "worker", "enqueuer", "larder"];
+    let tests: String = crates
+        .iter()
+        .map(|name| sources(&root.join(name).join("tests")))
+        .collect();
+    let survived = guide.split_once("## What it survives").unwrap().1;
+    let named: Vec<&str> = survived
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|word| word.matches('_').count() >= 3)
+        .collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "{name}");
+    }
+}
