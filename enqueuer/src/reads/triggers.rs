@@ -196,7 +196,7 @@ mod tests {
             calls_a_sec: 0.1,
         };
         let trigger = Trigger::new(Duration::from_secs(1));
-        assert!(trigger.may_fire(0.0, 1.0), "nothing is known yet");
+        assert!(trigger.may_fire(0.0, 2.0), "nothing is known yet");
         trigger
             .told
             .store(Arc::new(Told::by(Some(taken(9.0)), 50.0)));
