@@ -58,10 +58,10 @@ async fn demand_that_makes_no_sense_makes_a_sane_plan(pool: PgPool) {
     track(&pool, &[1, 2, 1027, 52]).await;
     sqlx::query(
         "update larder.resources set last_read_at = now(),
-             reads_long = case item when '1' then 'NaN' when '2' then '-5' when '1027' then 'Infinity' else 0 end::float8,
-             reads_recent = case item when '52' then 'NaN' else 0 end::float8,
-             changes = case item when '1' then '-1' when '2' then 'NaN' else 1e308 end::float8,
-             same_secs = case item when '1027' then 'NaN' else '-1' end::float8
+             reads_long = case item when '1' then 'NaN' when '2' then '1e308' when '1027' then 'Infinity' else '0'::float8 end,
+             reads_recent = case item when '52' then 'NaN' else '0'::float8 end,
+             changes = case item when '1' then '-1' when '2' then 'NaN' else '1e308'::float8 end,
+             same_secs = case item when '1027' then 'NaN' else '-1'::float8 end
          where tracked",
     )
     .execute(&pool)

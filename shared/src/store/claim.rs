@@ -208,7 +208,8 @@ impl Claimer {
         let priorities: Vec<i16> = after.iter().map(|(priority, _)| *priority).collect();
         let times: Vec<DateTime<Utc>> = after.iter().map(|(_, place)| place.run_at).collect();
         let ids: Vec<Uuid> = after.iter().map(|(_, place)| place.id).collect();
-        // The priorities are gone through in their order, and no further than is needed.
+        // The priorities are gone through in their order, and no further than is needed. An
+        // equality would let the planner take the index of run_at, and read a lane for it.
         let claim = sqlx::query_as!(
             LookedRow,
             r#"
@@ -229,12 +230,13 @@ impl Claimer {
                     from unnest($4::smallint[], $5::timestamptz[], $6::uuid[]) as a(priority, run_at, id)
                     cross join lateral (
                         select id from larder.jobs
-                        where lane = 'local' and status = 'pending' and priority = a.priority
-                          and (run_at, id) > (a.run_at, a.id) and run_at <= (select now from unflushed)
+                        where lane = 'local' and status = 'pending' and priority <= a.priority
+                          and (priority, run_at, id) > (a.priority, a.run_at, a.id)
+                          and run_at <= (select now from unflushed)
                           and kind = any($7)
                           and not exists (select from larder.lanes
                                           where lane = 'local' and closed_until > (select now from unflushed))
-                        order by run_at, id
+                        order by priority, run_at, id
                         limit $8
                         for update skip locked
                     ) j

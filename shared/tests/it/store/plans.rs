@@ -106,7 +106,6 @@ fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
         ("rescue_find", "250", ""),
         ("lapse", "250", ""),
         ("tick", "false", ""),
-        ("lease_plan", leak(format!("'coins', {TOKEN}, 300, 60")), ""),
         ("take_trigger", "'coins', 'quotes?7', 3600", ""),
         ("enqueue_find", KEYS, ""),
         (
