@@ -80,6 +80,8 @@ create index resources_untracked_idx on larder.resources (provider, last_read_at
 create index resources_due_idx on larder.resources (provider, next_refresh_at) where tracked;
 -- Ride-along: what is due soonest among those that share a call.
 create index resources_batch_idx on larder.resources (provider, batch_key, next_refresh_at) where tracked;
+-- Whether there is something to plan, and whether what was read a moment ago outgrew its plan.
+create index resources_planned_idx on larder.resources (provider, last_read_at) where tracked and planned;
 
 -- One row for each provider with planned resources. Who holds the lease plans.
 create table larder.plans (

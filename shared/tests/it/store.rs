@@ -26,6 +26,7 @@ mod rescue;
 mod rolling;
 mod share;
 mod transitions;
+mod triggers;
 
 use std::time::Duration;
 

@@ -188,7 +188,7 @@ pub(super) async fn write(
               -- Asking again within the provider's own update frequency buys nothing.
               and (r.fetched_at is null or not r.planned or r.fetched_at <= (
                   select clock_timestamp() - c.min_interval from larder.plan_calls c
-                  where c.provider = $1 and c.batch_key = $2))
+                  where c.provider = $1 and c.batch_key = $3))
             order by r.next_refresh_at
             limit $11
             for update of r skip locked

@@ -107,6 +107,8 @@ fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
         ("lapse", "250", ""),
         ("tick", "false", ""),
         ("take_trigger", "'coins', 'quotes?7', 3600", ""),
+        ("lease_plan", leak(format!("'coins', {TOKEN}, 300, 60")), ""),
+        ("plan_is_outgrown", "'coins'", ""),
         ("enqueue_find", KEYS, ""),
         (
             "enqueue_raise",
