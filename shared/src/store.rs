@@ -43,6 +43,7 @@ mod look;
 mod migrate;
 mod notify;
 mod plan;
+mod pool;
 mod prune;
 mod reach;
 mod record;
@@ -60,10 +61,11 @@ mod validators;
 use std::str::FromStr;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgPool};
 
 use db::Db;
+use pool::Pool;
 
 pub use admit::{Admission, AdmitRequest, AdmittedCall, CallId, ClaimedRefresh, UsageRequest};
 pub use budget::{LaneState, LimitState, RemoteState};
@@ -106,20 +108,29 @@ pub const CACHE_CHANNEL: &str = "larder_cache_changed";
 /// Longest wait for a connection where nothing else is said: for commands.
 const ACQUIRE: Duration = Duration::from_secs(5);
 
-/// How long a connection that worked is taken to work still.
-const TRUSTED: Duration = Duration::from_secs(1);
-
 /// The database, as the rest of Larder sees it.
 #[derive(Debug, Clone)]
 pub struct Store {
     db: Db,
+    /// For tests alone: opens nothing before one uses it.
+    pool: PgPool,
 }
 
 impl Store {
-    /// A store over an existing pool that leads to Postgres itself.
+    /// A store for the database of an existing pool that leads to Postgres itself, with as many
+    /// connections, until that pool is closed.
     pub fn new(pool: PgPool) -> Self {
+        let options = pool.connect_options().as_ref().clone();
+        let connections = pool.options().get_max_connections();
+        let own = Pool::new(options, connections, pool.options().get_acquire_timeout());
+        let (closed, closing) = (pool.clone(), own.clone());
+        tokio::spawn(async move {
+            closed.close_event().await;
+            closing.close();
+        });
         Self {
-            db: Db::direct(pool),
+            db: Db::direct(own),
+            pool,
         }
     }
 
@@ -148,26 +159,17 @@ impl Store {
         acquire_timeout: Duration,
     ) -> Result<Self, StoreError> {
         let options = connect_options(url)?;
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(acquire_timeout)
-            // A round trip for each statement, to learn what the statement learns too.
-            .test_before_acquire(false)
-            .before_acquire(|connection, state| {
-                Box::pin(async move {
-                    if state.idle_for > TRUSTED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_lazy_with(options);
-        Ok(Self { db: Db::new(pool) })
+        Ok(Self {
+            db: Db::new(Pool::new(options.clone(), connections, acquire_timeout)),
+            pool: PgPoolOptions::new()
+                .max_connections(connections)
+                .connect_lazy_with(options),
+        })
     }
 
-    /// The pool, for tests that look at rows.
+    /// A pool to the same database, for tests that look at rows.
     pub fn pool(&self) -> &PgPool {
-        self.db.pool()
+        &self.pool
     }
 
     /// Whether the database answers and takes writes.

@@ -39,7 +39,7 @@ impl Store {
 
 /// Remembers what a call found to be absent, and forgets it of what it found.
 pub(super) async fn remember(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     provider: &str,
     absent: &[String],
     found: &[String],

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use sqlx::Postgres;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Map;
 use uuid::Uuid;
 
+use super::db::Db;
 use super::{Store, StoreError, seconds};
 use crate::model::JobId;
 
@@ -58,9 +58,7 @@ pub struct Claim {
 /// Claims the jobs of the lane `local` for one process.
 #[derive(Debug)]
 pub struct Claimer {
-    store: Store,
-    /// Kept from claim to claim, since a pool tries a connection each time it changes hands.
-    connection: Option<PoolConnection<Postgres>>,
+    db: Db,
     worker: String,
     kinds: Vec<String>,
     lease: Duration,
@@ -75,8 +73,7 @@ impl Store {
     /// rolling upgrade there is one.
     pub fn claimer(&self, worker: &str, kinds: Vec<String>, lease: Duration) -> Claimer {
         Claimer {
-            store: self.clone(),
-            connection: None,
+            db: self.db.promptly(),
             worker: worker.to_owned(),
             kinds,
             lease,
@@ -101,17 +98,9 @@ impl Claimer {
     /// Whatever the database reports.
     pub async fn claim(&mut self, most: usize) -> Result<Claim, StoreError> {
         let token = Uuid::new_v4();
-        let claimed = match self.turns.is_by_age() {
-            true => self.by_age(token, most).await,
-            false => self.by_priority(token, most).await,
-        };
-        let rows = match claimed {
-            Ok(rows) => rows,
-            Err(error) => {
-                // Perhaps broken; the pool finds out when it gets it back.
-                self.connection = None;
-                return Err(error);
-            }
+        let rows = match self.turns.is_by_age() {
+            true => self.by_age(token, most).await?,
+            false => self.by_priority(token, most).await?,
         };
         Ok(Claim {
             more: rows.len() >= most || self.position.wants_front(Instant::now()),
@@ -196,7 +185,7 @@ impl Claimer {
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );
-        fetch(&self.store, &mut self.connection, claim).await
+        fetch(&self.db, claim).await
     }
 
     async fn claim_after(
@@ -258,7 +247,7 @@ impl Claimer {
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );
-        fetch(&self.store, &mut self.connection, claim).await
+        fetch(&self.db, claim).await
     }
 
     async fn claim_oldest(
@@ -307,29 +296,19 @@ impl Claimer {
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );
-        fetch(&self.store, &mut self.connection, claim).await
+        fetch(&self.db, claim).await
     }
 }
 
-/// Runs a claim on the connection that is kept for it; where sessions are shared, on any.
-/// Answers when it looked, and the jobs.
+/// Runs a claim. Answers when it looked, and the jobs.
 async fn fetch<F>(
-    store: &Store,
-    connection: &mut Option<PoolConnection<Postgres>>,
+    db: &Db,
     claim: Map<'_, Postgres, F, PgArguments>,
 ) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError>
 where
     F: FnMut(PgRow) -> Result<LookedRow, sqlx::Error> + Send,
 {
-    let rows = if store.db.is_shared().await? {
-        claim.fetch_all(&store.db).await?
-    } else {
-        let connection = match connection {
-            Some(connection) => connection,
-            none => none.insert(store.db.acquire().await?),
-        };
-        claim.fetch_all(&mut **connection).await?
-    };
+    let rows = claim.fetch_all(db).await?;
     let looked_at = rows.first().map(|row| row.looked_at);
     Ok((
         looked_at.ok_or(sqlx::Error::RowNotFound)?,

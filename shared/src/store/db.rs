@@ -12,105 +12,122 @@
 //! Listening, which cannot work through such a pooler: [`super::listen`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{
-    PgArguments, PgConnectOptions, PgConnection, PgQueryResult, PgRow, PgStatement, PgTransaction,
-    PgTypeInfo, Postgres,
+    PgArguments, PgConnectOptions, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo,
+    Postgres,
 };
 use sqlx::{
-    ConnectOptions as _, Connection as _, Either, Error, Execute, Executor, PgPool, Row as _,
-    SqlStr,
+    ConnectOptions as _, Connection as _, Either, Error, Execute, Executor, Row as _, SqlStr,
 };
 use tokio::sync::OnceCell;
+
+use super::pool::{Lent, Pool, within};
+
+/// How long a statement may take: a connection that died without a word is given up after it.
+/// Everything that is asked here waits for locks much less than that.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The same for what a process cannot go on without, and what takes milliseconds.
+const PROMPT: Duration = Duration::from_secs(10);
 
 /// The database, through a pool of connections.
 #[derive(Debug, Clone)]
 pub(super) struct Db {
-    pool: PgPool,
+    pool: Pool,
     /// Whether sessions are shared; not known before the first statement.
     shared: Arc<OnceCell<bool>>,
+    patience: Duration,
 }
 
 impl Db {
     /// Over a pool whose connections are found out about when the first one is needed.
-    pub(super) fn new(pool: PgPool) -> Self {
+    pub(super) fn new(pool: Pool) -> Self {
         Self {
             pool,
             shared: Arc::default(),
+            patience: PATIENCE,
         }
     }
 
     /// Over a pool that is known to lead to Postgres itself.
-    pub(super) fn direct(pool: PgPool) -> Self {
+    pub(super) fn direct(pool: Pool) -> Self {
         Self {
-            pool,
             shared: Arc::new(OnceCell::new_with(Some(false))),
+            ..Self::new(pool)
         }
     }
 
-    /// The pool itself.
-    pub(super) fn pool(&self) -> &PgPool {
-        &self.pool
+    /// The same database, for what is answered within [`PROMPT`] or not at all.
+    pub(super) fn promptly(&self) -> Self {
+        Self {
+            patience: PROMPT,
+            ..self.clone()
+        }
+    }
+
+    /// A connection beside the pool, on which nobody's patience ends.
+    pub(super) async fn connect(&self) -> Result<PgConnection, Error> {
+        self.pool.options().connect().await
     }
 
     /// Whether a pooler gives each transaction another session.
     pub(super) async fn is_shared(&self) -> Result<bool, Error> {
-        let find_out = || async { is_shared(&self.pool.connect_options()).await };
+        let find_out = || async { is_shared(self.pool.options()).await };
         self.shared.get_or_try_init(find_out).await.copied()
     }
 
-    /// A connection to keep.
-    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, Error> {
-        self.pool.acquire().await
-    }
-
     /// Begins a transaction.
-    pub(super) async fn begin(&self) -> Result<Tx<'static>, Error> {
+    pub(super) async fn begin(&self) -> Result<Tx, Error> {
         self.begin_with("begin").await
     }
 
     /// Begins a transaction with a statement that begins one.
-    pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Tx<'static>, Error> {
+    pub(super) async fn begin_with(&self, statement: &'static str) -> Result<Tx, Error> {
         let is_shared = self.is_shared().await?;
-        let tx = self.pool.begin_with(statement).await?;
-        Ok(Tx { tx, is_shared })
+        let mut tx = Tx {
+            lent: self.pool.lend().await?,
+            is_shared,
+            patience: self.patience,
+        };
+        tx.lent.set_open(true);
+        tx.run(statement).await?;
+        Ok(tx)
     }
 }
 
 /// An open transaction. Rolled back when dropped.
 #[derive(Debug)]
-pub(super) struct Tx<'c> {
-    tx: PgTransaction<'c>,
+pub(super) struct Tx {
+    lent: Lent,
     is_shared: bool,
+    patience: Duration,
 }
 
-impl Tx<'_> {
+impl Tx {
     /// Commits.
     pub(super) async fn commit(self) -> Result<(), Error> {
-        self.tx.commit().await
+        self.end("commit").await
     }
 
     /// Takes everything back.
     pub(super) async fn rollback(self) -> Result<(), Error> {
-        self.tx.rollback().await
+        self.end("rollback").await
     }
 
-    /// The connection, for what prepares statements by itself; [`Tx::forget_statements`] first
-    /// and after.
-    pub(super) fn connection(&mut self) -> &mut PgConnection {
-        &mut self.tx
-    }
-
-    /// Leaves no prepared statement in a session that others will have.
-    pub(super) async fn forget_statements(&mut self) -> Result<(), Error> {
-        if self.is_shared {
-            let forget = sqlx::raw_sql("deallocate all");
-            forget.execute(&mut *self.tx).await?;
-        }
+    async fn end(mut self, statement: &'static str) -> Result<(), Error> {
+        self.run(statement).await?;
+        self.lent.set_open(false);
         Ok(())
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<(), Error> {
+        let ran = sqlx::raw_sql(statement).execute(self.lent.ask()?);
+        let ran = within(self.patience, ran).await;
+        self.lent.heard(ran).map(drop)
     }
 }
 
@@ -168,7 +185,7 @@ impl<'q, E: Execute<'q, Postgres>> Execute<'q, Postgres> for Nameless<E> {
 /// A step of a statement: a row, or that it is done.
 type Step = Either<PgQueryResult, PgRow>;
 
-impl<'c> Executor<'c> for &'c mut Tx<'_> {
+impl<'c> Executor<'c> for &'c mut Tx {
     type Database = Postgres;
 
     fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Step, Error>>
@@ -176,10 +193,14 @@ impl<'c> Executor<'c> for &'c mut Tx<'_> {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        match self.is_shared {
-            true => self.tx.fetch_many(Nameless(query)),
-            false => self.tx.fetch_many(query),
-        }
+        let steps = async move {
+            let steps = match self.is_shared {
+                true => all(&mut self.lent, self.patience, Nameless(query)).await,
+                false => all(&mut self.lent, self.patience, query).await,
+            };
+            Ok::<_, Error>(futures::stream::iter(steps?.into_iter().map(Ok)))
+        };
+        futures::stream::once(steps).try_flatten().boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, Error>>
@@ -187,10 +208,12 @@ impl<'c> Executor<'c> for &'c mut Tx<'_> {
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        match self.is_shared {
-            true => self.tx.fetch_optional(Nameless(query)),
-            false => self.tx.fetch_optional(query),
-        }
+        Box::pin(async move {
+            match self.is_shared {
+                true => first(&mut self.lent, self.patience, Nameless(query)).await,
+                false => first(&mut self.lent, self.patience, query).await,
+            }
+        })
     }
 
     fn prepare_with<'e>(
@@ -201,14 +224,21 @@ impl<'c> Executor<'c> for &'c mut Tx<'_> {
     where
         'c: 'e,
     {
-        self.tx.prepare_with(sql, parameters)
+        Box::pin(async move {
+            let prepared = self.lent.ask()?.prepare_with(sql, parameters);
+            let prepared = within(self.patience, prepared).await;
+            self.lent.heard(prepared)
+        })
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<sqlx::Describe<Postgres>, Error>>
     where
         'c: 'e,
     {
-        self.tx.describe(sql)
+        Box::pin(async move {
+            let described = within(self.patience, self.lent.ask()?.describe(sql)).await;
+            self.lent.heard(described)
+        })
     }
 }
 
@@ -221,13 +251,16 @@ impl<'p> Executor<'p> for &'p Db {
         E: 'q + Execute<'q, Postgres>,
     {
         let steps = async move {
-            if !self.is_shared().await? {
-                return Ok::<_, Error>(self.pool.fetch_many(query));
-            }
-            let mut tx = self.begin().await?;
-            let steps: Vec<Step> = (&mut tx).fetch_many(query).try_collect().await?;
-            tx.commit().await?;
-            Ok(futures::stream::iter(steps.into_iter().map(Ok)).boxed())
+            let steps = if self.is_shared().await? {
+                let mut tx = self.begin().await?;
+                let steps: Vec<Step> = (&mut tx).fetch_many(query).try_collect().await?;
+                tx.commit().await?;
+                steps
+            } else {
+                let mut lent = self.pool.lend().await?;
+                all(&mut lent, self.patience, query).await?
+            };
+            Ok::<_, Error>(futures::stream::iter(steps.into_iter().map(Ok)))
         };
         futures::stream::once(steps).try_flatten().boxed()
     }
@@ -239,7 +272,8 @@ impl<'p> Executor<'p> for &'p Db {
     {
         Box::pin(async move {
             if !self.is_shared().await? {
-                return self.pool.fetch_optional(query).await;
+                let mut lent = self.pool.lend().await?;
+                return first(&mut lent, self.patience, query).await;
             }
             let mut tx = self.begin().await?;
             let row = (&mut tx).fetch_optional(query).await?;
@@ -256,13 +290,42 @@ impl<'p> Executor<'p> for &'p Db {
     where
         'p: 'e,
     {
-        self.pool.prepare_with(sql, parameters)
+        Box::pin(async move {
+            let mut lent = self.pool.lend().await?;
+            let prepared = lent.ask()?.prepare_with(sql, parameters);
+            let prepared = within(self.patience, prepared).await;
+            lent.heard(prepared)
+        })
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<sqlx::Describe<Postgres>, Error>>
     where
         'p: 'e,
     {
-        self.pool.describe(sql)
+        Box::pin(async move {
+            let mut lent = self.pool.lend().await?;
+            let described = within(self.patience, lent.ask()?.describe(sql)).await;
+            lent.heard(described)
+        })
     }
+}
+
+/// All of what a statement answers.
+async fn all<'q, E>(lent: &mut Lent, patience: Duration, query: E) -> Result<Vec<Step>, Error>
+where
+    E: 'q + Execute<'q, Postgres>,
+{
+    let steps = lent.ask()?.fetch_many(query).try_collect();
+    let steps = within(patience, steps).await;
+    lent.heard(steps)
+}
+
+/// The first row of what a statement answers.
+async fn first<'q, E>(lent: &mut Lent, patience: Duration, query: E) -> Result<Option<PgRow>, Error>
+where
+    E: 'q + Execute<'q, Postgres>,
+{
+    let row = lent.ask()?.fetch_optional(query);
+    let row = within(patience, row).await;
+    lent.heard(row)
 }

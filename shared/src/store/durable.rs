@@ -27,12 +27,12 @@ const RECORDING: &str = "begin isolation level read committed; set local synchro
 
 impl Store {
     /// A durable transaction that takes a provider's lock.
-    pub(super) async fn begin_locking(&self) -> Result<Tx<'static>, StoreError> {
-        Ok(self.db.begin_with(LOCKING).await?)
+    pub(super) async fn begin_locking(&self) -> Result<Tx, StoreError> {
+        Ok(self.db.promptly().begin_with(LOCKING).await?)
     }
 
     /// A durable transaction that records.
-    pub(super) async fn begin_recording(&self) -> Result<Tx<'static>, StoreError> {
+    pub(super) async fn begin_recording(&self) -> Result<Tx, StoreError> {
         Ok(self.db.begin_with(RECORDING).await?)
     }
 }

@@ -96,7 +96,7 @@ impl Store {
 /// Enqueues the requests, in this order; answers them, in their own order, without those
 /// whose live job ended meanwhile.
 async fn enqueue_in(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     requests: &[JobRequest],
     order: &[usize],
 ) -> Result<Vec<Enqueued>, StoreError> {
@@ -172,7 +172,7 @@ impl Store {
 
 /// Inserts the requests of `order`; answers the ids that went in.
 async fn insert(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     requests: &[JobRequest],
     order: &[usize],
     ids: &[JobId],
@@ -253,7 +253,7 @@ async fn insert(
 /// A row that another transaction holds is found but not raised: waiting for it here, with
 /// others already locked, is how two of us would deadlock.
 async fn raise(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     requests: &[JobRequest],
     missing: &[usize],
     found: &mut [Option<JobId>],

@@ -106,7 +106,7 @@ async fn complete_held(
 
 /// Ends those of the jobs that are held under their tokens, or lets them wait; answers
 /// which.
-async fn end_held(tx: &mut Tx<'_>, outcomes: Vec<&JobOutcome>) -> Result<Vec<JobId>, StoreError> {
+async fn end_held(tx: &mut Tx, outcomes: Vec<&JobOutcome>) -> Result<Vec<JobId>, StoreError> {
     let (ids, tokens) = ids_and_tokens(outcomes.clone());
     let held = sqlx::query!(
         r#"
@@ -172,7 +172,7 @@ fn ids_and_tokens(mut outcomes: Vec<&JobOutcome>) -> (Vec<Uuid>, Vec<Uuid>) {
 }
 
 /// Ends jobs as completed.
-pub(super) async fn complete_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+pub(super) async fn complete_in(tx: &mut Tx, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -200,7 +200,7 @@ pub(super) async fn complete_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Sto
 
 /// Ends jobs as failed, each with its error.
 pub(super) async fn fail_in(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     ids: &[Uuid],
     errors: &[String],
 ) -> Result<(), StoreError> {
@@ -244,7 +244,7 @@ fn storable(errors: &[String]) -> Vec<String> {
 }
 
 /// Ends jobs as cancelled.
-pub(super) async fn cancel_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+pub(super) async fn cancel_in(tx: &mut Tx, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -271,7 +271,7 @@ pub(super) async fn cancel_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Store
 }
 
 /// Lets jobs wait again as if they had not been claimed.
-pub(super) async fn release_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+pub(super) async fn release_in(tx: &mut Tx, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -292,7 +292,7 @@ pub(super) async fn release_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), Stor
 
 /// Lets jobs wait for their next attempt, each with the error of this one.
 pub(super) async fn retry_in(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     ids: &[Uuid],
     errors: &[String],
     after_secs: &[f64],

@@ -108,7 +108,7 @@ async fn look(
 /// Puts the configuration in force, with all that it tracks. Answers what is wrong with
 /// its lists.
 pub(super) async fn start(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     wanted: &Wanted<'_>,
 ) -> Result<Vec<ListProblem>, StoreError> {
     sqlx::query!(
@@ -135,7 +135,7 @@ enum When {
 /// Tracks what is wanted, and no longer what is not. The caller holds the lock of
 /// `larder.configuration`.
 async fn resolve(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     wanted: &Wanted<'_>,
     when: When,
 ) -> Result<Vec<ListProblem>, StoreError> {
@@ -185,10 +185,7 @@ async fn resolve(
 }
 
 /// The bodies of the followed lists that are in the cache; notes which calls they are of.
-async fn lists(
-    tx: &mut Tx<'_>,
-    wanted: &Wanted<'_>,
-) -> Result<HashMap<String, String>, StoreError> {
+async fn lists(tx: &mut Tx, wanted: &Wanted<'_>) -> Result<HashMap<String, String>, StoreError> {
     let rows = sqlx::query!(
         r#"
         -- name: follow_lists

@@ -61,7 +61,7 @@ impl Store {
             tokens,
             seconds(lease),
         )
-        .fetch_all(&self.db)
+        .fetch_all(&self.db.promptly())
         .await?;
         Ok(held.into_iter().collect())
     }

@@ -235,7 +235,7 @@ impl Store {
 }
 
 /// Asks running jobs to stop: their worker hears of it with its next heartbeat.
-async fn request_cancel_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreError> {
+async fn request_cancel_in(tx: &mut Tx, ids: &[Uuid]) -> Result<(), StoreError> {
     if ids.is_empty() {
         return Ok(());
     }
@@ -252,7 +252,7 @@ async fn request_cancel_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<(), StoreErr
 }
 
 /// Live jobs by id, in no particular order.
-pub(super) async fn live_by_id(tx: &mut Tx<'_>, ids: &[JobId]) -> Result<Vec<JobRow>, StoreError> {
+pub(super) async fn live_by_id(tx: &mut Tx, ids: &[JobId]) -> Result<Vec<JobRow>, StoreError> {
     let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
     let rows = sqlx::query_as!(
         JobRow,

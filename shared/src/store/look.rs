@@ -64,7 +64,7 @@ impl Store {
             "#,
             kinds,
         )
-        .fetch_all(&self.db)
+        .fetch_all(&self.db.promptly())
         .await?;
         Ok(Look {
             expired: rows.iter().any(|row| row.expired),

@@ -1,6 +1,8 @@
 //! Brings the schema up to date.
 
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::PgConnection;
 
 use super::{Store, StoreError};
 
@@ -29,22 +31,27 @@ impl Store {
         migrator.dangerous_set_table_name(MIGRATOR.table_name.clone());
         migrator.create_schema("larder");
 
-        let mut tx = self.db.begin().await?;
-        sqlx::query!(
+        // Beside the pool: another process may migrate for minutes, and a migration takes its time.
+        let is_shared = self.db.is_shared().await?;
+        let mut connection = self.db.connect().await?;
+        let mut tx = connection.begin().await?;
+        // Without a name, and so not checked at build time.
+        sqlx::query(
             r#"
             -- name: migrate_lock
-            select pg_advisory_xact_lock($1)::text
+            select pg_advisory_xact_lock($1)
             "#,
-            MIGRATION_LOCK,
         )
-        .fetch_all(&mut tx)
+        .persistent(false)
+        .bind(MIGRATION_LOCK)
+        .execute(&mut *tx)
         .await?;
-        tx.forget_statements().await?;
+        forget_statements(&mut tx, is_shared).await?;
         migrator
-            .run_direct(None, tx.connection(), false)
+            .run_direct(None, &mut *tx, false)
             .await
             .map_err(explain)?;
-        tx.forget_statements().await?;
+        forget_statements(&mut tx, is_shared).await?;
         tx.commit().await?;
         Ok(())
     }
@@ -87,6 +94,14 @@ impl Store {
         .await?;
         Ok(version)
     }
+}
+
+/// Leaves no prepared statement in a session that others will have.
+async fn forget_statements(tx: &mut PgConnection, is_shared: bool) -> Result<(), sqlx::Error> {
+    if is_shared {
+        sqlx::raw_sql("deallocate all").execute(tx).await?;
+    }
+    Ok(())
 }
 
 /// Number of this release's last migration.

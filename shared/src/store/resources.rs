@@ -205,7 +205,7 @@ impl Store {
 
 /// Adds the resources that have no row yet, untracked, in key order.
 pub(super) async fn insert_missing(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     resources: &[&ResourceSpec],
     origin: &str,
 ) -> Result<(), StoreError> {

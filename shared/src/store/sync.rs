@@ -53,7 +53,7 @@ impl Store {
 }
 
 /// Answers whether calls are charged to the same calendar windows as before.
-async fn sync_lane(tx: &mut Tx<'_>, lane: &LaneSpec) -> Result<bool, StoreError> {
+async fn sync_lane(tx: &mut Tx, lane: &LaneSpec) -> Result<bool, StoreError> {
     let same_grace = sqlx::query_scalar!(
         r#"
         -- name: sync_lane_before
@@ -119,7 +119,7 @@ async fn sync_lane(tx: &mut Tx<'_>, lane: &LaneSpec) -> Result<bool, StoreError>
 }
 
 async fn sync_limit(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     provider: &ProviderName,
     limit: &LimitSpec,
     same_grace: bool,
@@ -222,7 +222,7 @@ async fn sync_limit(
 }
 
 /// Opens a lane that was closed for `reason`, which no longer holds.
-async fn reopen(tx: &mut Tx<'_>, provider: &ProviderName, reason: &str) -> Result<(), StoreError> {
+async fn reopen(tx: &mut Tx, provider: &ProviderName, reason: &str) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: sync_reopen
@@ -240,7 +240,7 @@ async fn reopen(tx: &mut Tx<'_>, provider: &ProviderName, reason: &str) -> Resul
     Ok(())
 }
 
-async fn retire_missing(tx: &mut Tx<'_>, lanes: &[&LaneSpec]) -> Result<(), StoreError> {
+async fn retire_missing(tx: &mut Tx, lanes: &[&LaneSpec]) -> Result<(), StoreError> {
     let providers: Vec<String> = lanes.iter().map(|lane| lane.provider.to_string()).collect();
     let limits: Vec<String> = lanes
         .iter()

@@ -54,7 +54,7 @@ impl Store {
 /// Tracks what a configuration names and what its lists have, and no longer what is in
 /// neither: all but `kept` and the members of `kept_groups`.
 pub(super) async fn sync(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     named: &[TrackSpec],
     members: &[TrackSpec],
     kept: &[String],
@@ -107,7 +107,7 @@ fn by_key(tracked: &[TrackSpec]) -> Vec<&TrackSpec> {
 /// Tracks resources in key order. Rows that are as they should be are not written; those
 /// that a person tracks only if they are to be taken over.
 async fn track(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     tracked: &[&TrackSpec],
     origin: &str,
     take_over: bool,
@@ -216,7 +216,7 @@ fn first_pace(max_age: Option<Duration>) -> f64 {
 /// Rows of the schedules that are named; a new one begins now, so that no tick from before
 /// it is made up.
 async fn schedules(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     tracked: &[&TrackSpec],
 ) -> Result<HashMap<(String, String), i64>, StoreError> {
     let mut named: Vec<(String, String)> = tracked

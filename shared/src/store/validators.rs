@@ -48,7 +48,7 @@ impl Store {
 
 /// Renews entries of which the provider said that they are as they were; answers which.
 pub(super) async fn confirm(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     record: &CallRecord,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     if record.unchanged.is_empty() {

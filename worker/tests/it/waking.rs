@@ -149,6 +149,30 @@ async fn a_listener_whose_connection_died_without_a_word_listens_again(pool: PgP
     worker.stop().await;
 }
 
+/// All of them, in the middle of whatever they were at.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_worker_whose_connections_all_died_without_a_word_goes_on(pool: PgPool) {
+    let rig = Rig::new(pool, &[("WORKER__POLL_INTERVAL", "50ms")]).await;
+    let relay = Relay::start(&rig).await;
+    let worker = Worker::start(WorkerOptions {
+        database_url: relay.url(),
+        listen_url: Some(relay.url()),
+        ..rig.options()
+    })
+    .unwrap();
+    let job = rig.enqueue(vec![rig.quote(900_100)]).await[0];
+    assert_eq!(ended(&rig, job).await.status, "completed");
+    for id in 1..=2 {
+        relay.stall();
+        let stalled = Instant::now();
+        let job = rig.enqueue(vec![rig.quote(900_000 + id)]).await[0];
+        assert_eq!(ended(&rig, job).await.status, "completed");
+        let found = stalled.elapsed();
+        assert!(found <= Duration::from_secs(30), "{found:?}");
+    }
+    worker.stop().await;
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_worker_whose_connections_are_all_terminated_goes_on(pool: PgPool) {
     let settings = [

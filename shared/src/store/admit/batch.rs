@@ -41,7 +41,7 @@ pub(super) struct Claimed {
 
 /// Claims up to `most` due jobs of a batch, and ends those that need no call.
 pub(super) async fn claim(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     request: &AdmitRequest<'_>,
     batch: &BatchKey,
     most: usize,
@@ -117,7 +117,7 @@ pub(super) async fn claim(
 
 /// Fills the call up to what costs nothing extra, and writes its reservation.
 pub(super) async fn reserve(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     request: &AdmitRequest<'_>,
     pricing: &dyn Pricing,
     open: &Open,
@@ -171,7 +171,7 @@ pub(super) struct Row<'a> {
 /// They are jobs like any other, so that the unique index keeps to one live refresh of a
 /// resource, and a rescue finds them.
 pub(super) async fn write(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     request: &AdmitRequest<'_>,
     row: &Row<'_>,
 ) -> Result<(CallId, Vec<ClaimedRefresh>), StoreError> {
@@ -255,7 +255,7 @@ pub(super) async fn write(
 
 /// Fails the due jobs of a batch that no call can ever answer; answers how many.
 pub(super) async fn fail(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     request: &AdmitRequest<'_>,
     batch: &BatchKey,
     why: &str,

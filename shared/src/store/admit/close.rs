@@ -8,7 +8,7 @@ use crate::store::{StoreError, seconds};
 /// Closes the lane until the earliest time at which a call for `price` credits fits
 /// `usage`. Once: a closed lane is not looked at again before that.
 pub(super) async fn close(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     provider: &ProviderName,
     reason: &str,
     usage: &Usage,
@@ -70,7 +70,7 @@ pub(super) async fn close(
 /// Lets the plan wait until so much less is kept for readers that a call for `price`
 /// credits fits `usage`. Readers go on.
 pub(super) async fn keep(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     provider: &ProviderName,
     usage: &Usage,
     price: u32,
@@ -106,7 +106,7 @@ pub(super) async fn keep(
 }
 
 /// Remembers which level of use was told of a window.
-pub(super) async fn alerted(tx: &mut Tx<'_>, usage: &Usage) -> Result<(), StoreError> {
+pub(super) async fn alerted(tx: &mut Tx, usage: &Usage) -> Result<(), StoreError> {
     let starts_at = usage.window.and_then(|window| window.starts_at);
     sqlx::query!(
         r#"

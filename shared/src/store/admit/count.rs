@@ -83,7 +83,7 @@ impl Endpoints {
 
 /// Takes the provider's lock: its lane's row, which all take who change what counts, and
 /// then its limits'.
-pub(super) async fn lock(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Found, StoreError> {
+pub(super) async fn lock(tx: &mut Tx, provider: &ProviderName) -> Result<Found, StoreError> {
     let lane = sqlx::query!(
         r#"
         -- name: admit_lock
@@ -129,7 +129,7 @@ pub(super) async fn lock(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Fou
 
 /// Locks a provider's lane, closed or not, as everybody does who changes what counts.
 pub(in crate::store) async fn lock_lane(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     provider: &ProviderName,
 ) -> Result<(), StoreError> {
     sqlx::query!(
@@ -146,7 +146,7 @@ pub(in crate::store) async fn lock_lane(
 
 /// Locks the limits of a provider whose lane is locked already.
 pub(in crate::store) async fn lock_limits(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     provider: &ProviderName,
 ) -> Result<(), StoreError> {
     sqlx::query!(
@@ -165,7 +165,7 @@ pub(in crate::store) async fn lock_limits(
 }
 
 /// Counts. The caller holds the lock, which was taken in an earlier statement.
-pub(super) async fn count(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<Counted, StoreError> {
+pub(super) async fn count(tx: &mut Tx, provider: &ProviderName) -> Result<Counted, StoreError> {
     let rows = sqlx::query!(
         r#"
         -- name: admit_count
@@ -245,7 +245,7 @@ impl State {
 
 /// The endpoints, and how the lane's calls stand, in one statement: a row to each endpoint,
 /// and one without an endpoint where none is known.
-async fn state(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(Endpoints, State), StoreError> {
+async fn state(tx: &mut Tx, provider: &ProviderName) -> Result<(Endpoints, State), StoreError> {
     let rows = sqlx::query!(
         r#"
         -- name: admit_state
@@ -303,7 +303,7 @@ async fn state(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(Endpoints, S
 }
 
 /// Moves settled calls into the totals of their windows.
-pub(super) async fn fold(tx: &mut Tx<'_>, provider: &ProviderName) -> Result<(), StoreError> {
+pub(super) async fn fold(tx: &mut Tx, provider: &ProviderName) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: admit_fold

@@ -35,7 +35,7 @@ impl Head {
 
 /// The batch of the job whose turn it is. Locks nothing: the claim does.
 pub(super) async fn head(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     request: &AdmitRequest<'_>,
     wanted: Wanted<'_>,
 ) -> Result<Option<Head>, StoreError> {

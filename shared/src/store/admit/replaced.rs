@@ -11,7 +11,7 @@ use crate::store::StoreError;
 
 /// Remembers which database this is; closes the lane unless it had none before.
 pub(super) async fn note(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     provider: &ProviderName,
     database: Option<&str>,
     is_new: bool,
@@ -43,10 +43,7 @@ pub(super) async fn note(
 }
 
 /// Whether the provider has told its count since the lane was held.
-pub(super) async fn was_asked(
-    tx: &mut Tx<'_>,
-    provider: &ProviderName,
-) -> Result<bool, StoreError> {
+pub(super) async fn was_asked(tx: &mut Tx, provider: &ProviderName) -> Result<bool, StoreError> {
     let asked = sqlx::query_scalar!(
         r#"
         -- name: admit_was_asked

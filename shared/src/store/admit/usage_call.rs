@@ -99,7 +99,7 @@ impl Store {
 
     async fn is_usage_due_in(
         &self,
-        tx: &mut Tx<'_>,
+        tx: &mut Tx,
         request: &AdmitRequest<'_>,
         usage: &UsageRequest,
     ) -> Result<bool, StoreError> {

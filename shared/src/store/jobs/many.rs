@@ -165,7 +165,7 @@ impl Store {
 
 /// Lets those of the jobs wait again that failed or were cancelled, unless another live
 /// job refreshes the same resource; answers how many.
-pub(super) async fn retry_in(tx: &mut Tx<'_>, ids: &[Uuid]) -> Result<u64, StoreError> {
+pub(super) async fn retry_in(tx: &mut Tx, ids: &[Uuid]) -> Result<u64, StoreError> {
     let back = sqlx::query!(
         r#"
         -- name: retry

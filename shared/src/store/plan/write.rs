@@ -118,11 +118,7 @@ impl Store {
     }
 }
 
-async fn write_calls(
-    tx: &mut Tx<'_>,
-    provider: &str,
-    summary: &PlanSummary,
-) -> Result<(), StoreError> {
+async fn write_calls(tx: &mut Tx, provider: &str, summary: &PlanSummary) -> Result<(), StoreError> {
     let calls = &summary.calls;
     let whole = |number: usize| i32::try_from(number).unwrap_or(i32::MAX).max(1);
     let keys: Vec<String> = calls.iter().map(|call| call.batch_key.clone()).collect();
@@ -158,7 +154,7 @@ async fn write_calls(
 }
 
 /// Rewrites paces. A row that another transaction holds is left for the next plan.
-async fn write_rows(tx: &mut Tx<'_>, rows: &[PlannedRow]) -> Result<(), StoreError> {
+async fn write_rows(tx: &mut Tx, rows: &[PlannedRow]) -> Result<(), StoreError> {
     if rows.is_empty() {
         return Ok(());
     }

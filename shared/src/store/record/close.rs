@@ -13,7 +13,7 @@ const FAILURES: [&str; 4] = ["provider_error", "timeout", "broken", "connect"];
 /// Closes the lane, unless the answer belongs to an earlier key. Only ever later: an
 /// answer that would open it sooner changes nothing, its reason included.
 pub(super) async fn close_lane(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     record: &CallRecord,
     close: &LaneClose,
 ) -> Result<(), StoreError> {
@@ -74,7 +74,7 @@ pub(super) async fn close_lane(
 }
 
 /// Takes the locks that closing needs: of every lane behind the address, by name.
-async fn lock(tx: &mut Tx<'_>, record: &CallRecord, by_address: bool) -> Result<(), StoreError> {
+async fn lock(tx: &mut Tx, record: &CallRecord, by_address: bool) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: record_lock_lanes
@@ -93,10 +93,7 @@ async fn lock(tx: &mut Tx<'_>, record: &CallRecord, by_address: bool) -> Result<
 
 /// Takes the lane's lock for a call that may have to open the circuit breaker; answers
 /// whether it may.
-pub(super) async fn prepare_breaker(
-    tx: &mut Tx<'_>,
-    record: &CallRecord,
-) -> Result<bool, StoreError> {
+pub(super) async fn prepare_breaker(tx: &mut Tx, record: &CallRecord) -> Result<bool, StoreError> {
     if !FAILURES.contains(&record.outcome) {
         return Ok(false);
     }
@@ -110,7 +107,7 @@ pub(super) async fn prepare_breaker(
 /// Which call that was follows from the ledger: it began after the lane had opened, and
 /// none has gone well since. Each pause is twice the one before. Answers the reason.
 pub(super) async fn open_breaker(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     record: &CallRecord,
 ) -> Result<Option<String>, StoreError> {
     let reason = sqlx::query_scalar!(
@@ -162,7 +159,7 @@ pub(super) async fn open_breaker(
 }
 
 /// Remembers that the key may not call the endpoint, so that nobody asks again today.
-pub(super) async fn forbid(tx: &mut Tx<'_>, record: &CallRecord) -> Result<(), StoreError> {
+pub(super) async fn forbid(tx: &mut Tx, record: &CallRecord) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: forbid_endpoint

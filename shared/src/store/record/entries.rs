@@ -14,7 +14,7 @@ use crate::store::{StoreError, seconds};
 /// what was asked for by a call that was admitted after the other one was recorded, which
 /// the calls' numbers tell. Of two overlapping calls the first recorded stays.
 pub(super) async fn store(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     record: &CallRecord,
 ) -> Result<Vec<StoredEntry>, StoreError> {
     if record.entries.is_empty() {

@@ -14,7 +14,7 @@ const NOT_FOUND: &str = "not_found: the provider does not know it";
 
 /// Finishes the jobs that are still ours, and moves their resources' next refresh.
 pub(super) async fn finish(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     record: &CallRecord,
     recorded: &mut Recorded,
 ) -> Result<(), StoreError> {
@@ -117,7 +117,7 @@ pub(super) async fn finish(
 /// Moves the next refresh of what was answered, and remembers of what is planned whether it
 /// had changed: [`crate::plan::changes`] says what the sums mean.
 async fn answered_resources(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     record: &CallRecord,
     keys: &[String],
 ) -> Result<(), StoreError> {
@@ -182,7 +182,7 @@ async fn answered_resources(
 /// Moves the next refresh of what failed for good, further each time: otherwise every
 /// tick would pay for the same failure again.
 pub(in crate::store) async fn failed_resources(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     keys: &[String],
 ) -> Result<(), StoreError> {
     if keys.is_empty() {

@@ -13,7 +13,7 @@ pub(super) struct Settled {
 }
 
 /// Settles the call's ledger row, once; a row that lapsed takes the real cost late.
-pub(super) async fn settle(tx: &mut Tx<'_>, record: &CallRecord) -> Result<Settled, StoreError> {
+pub(super) async fn settle(tx: &mut Tx, record: &CallRecord) -> Result<Settled, StoreError> {
     let (credits, requests, gave_up) = match record.settlement {
         Settlement::Answered { credits } => (Some(to_i32(credits)), 1_i16, false),
         Settlement::GaveUp => (None, 1, true),
@@ -72,10 +72,7 @@ pub(super) async fn settle(tx: &mut Tx<'_>, record: &CallRecord) -> Result<Settl
 /// Takes the lane's lock, which every admission takes first, and those of the endpoint's
 /// calls in flight: what is admitted meanwhile would be counted, and reserved, at the
 /// price from before.
-pub(super) async fn lock_reservations(
-    tx: &mut Tx<'_>,
-    record: &CallRecord,
-) -> Result<(), StoreError> {
+pub(super) async fn lock_reservations(tx: &mut Tx, record: &CallRecord) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: raise_lock_lane
@@ -107,7 +104,7 @@ pub(super) async fn lock_reservations(
 /// in flight are raised, and the endpoint runs one call at a time until a reply agrees.
 /// The caller holds the locks of [`lock_reservations`].
 pub(super) async fn raise_price(
-    tx: &mut Tx<'_>,
+    tx: &mut Tx,
     record: &CallRecord,
     drift: u32,
 ) -> Result<(), StoreError> {
@@ -142,7 +139,7 @@ pub(super) async fn raise_price(
 }
 
 /// A reply agreed with its reservation, for the first time.
-async fn confirm_price(tx: &mut Tx<'_>, record: &CallRecord) -> Result<(), StoreError> {
+async fn confirm_price(tx: &mut Tx, record: &CallRecord) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         -- name: confirm_price

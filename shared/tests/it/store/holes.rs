@@ -15,7 +15,7 @@ async fn connect(store: &Store) -> PgConnection {
 }
 
 /// Waits until the task waits for a lock, or has not needed one.
-async fn waits_or_ends<T>(store: &Store, task: &tokio::task::JoinHandle<T>) {
+pub(super) async fn waits_or_ends<T>(store: &Store, task: &tokio::task::JoinHandle<T>) {
     let sql = "select count(*) from pg_stat_activity
                where datname = current_database() and wait_event_type = 'Lock'";
     while !task.is_finished() && number(store, sql).await == 0 {

@@ -11,7 +11,16 @@ async fn nobody_waits_longer_for_a_connection_than_the_pool_says(pool: sqlx::PgP
     url.set_path(pool.connect_options().get_database().unwrap());
     let patience = Duration::from_millis(100);
     let store = Store::connect_lazy_within(url.as_str(), 1, patience)?;
-    let held = store.pool().acquire().await?;
+    // Its one connection waits for a lock that somebody else holds.
+    let mut elsewhere = pool.begin().await?;
+    sqlx::query("lock table larder.lanes")
+        .execute(&mut *elsewhere)
+        .await?;
+    let waiting = tokio::spawn({
+        let store = store.clone();
+        async move { store.closed_lanes().await }
+    });
+    super::holes::waits_or_ends(&store, &waiting).await;
     let began = Instant::now();
 
     let refused = store.ping().await.unwrap_err();
@@ -26,7 +35,8 @@ async fn nobody_waits_longer_for_a_connection_than_the_pool_says(pool: sqlx::PgP
         took >= patience && took < Duration::from_secs(5),
         "{took:?}"
     );
-    drop(held);
+    elsewhere.rollback().await?;
+    waiting.await??;
     store.ping().await?;
     Ok(())
 }
