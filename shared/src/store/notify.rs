@@ -60,11 +60,13 @@ impl Store {
         self.announce(JOBS_CHANNEL).await
     }
 
+    /// Announces what is committed, and durable, already: its own commit is not waited for, which
+    /// would be another flush before anybody is woken.
     async fn announce(&self, channel: &str) -> Result<(), StoreError> {
         sqlx::query!(
             r#"
             -- name: notify
-            select pg_notify($1, '')::text
+            select set_config('synchronous_commit', 'off', true), pg_notify($1, '')::text
             "#,
             channel,
         )
