@@ -38,10 +38,14 @@ impl Store {
                 cross join (select clock_timestamp() as now) t
             )
             update larder.resources r
-            set reads_recent = n.count + r.reads_recent * coalesce(
-                    exp(-greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / $3::float8), 0),
-                reads_long = n.count + r.reads_long * coalesce(
-                    exp(-greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / n.memory), 0),
+            -- Of longer ago than fifty times what a count remembers, nothing is left: exp()
+            -- fails on what it cannot tell from zero. What is no count, NaN too, begins anew.
+            set reads_recent = n.count + case when r.reads_recent between 1e-9 and 1e15
+                    then r.reads_recent * exp(-least(greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / $3::float8, 50))
+                    else 0 end,
+                reads_long = n.count + case when r.reads_long between 1e-9 and 1e15
+                    then r.reads_long * exp(-least(greatest(extract(epoch from n.now - r.last_read_at)::float8, 0) / n.memory, 50))
+                    else 0 end,
                 last_read_at = n.now
             from noted n
             where r.resource_key = n.resource_key

@@ -103,3 +103,34 @@ async fn reads_fade_with_time(pool: sqlx::PgPool) -> TestResult {
     assert!((long - 100.7).abs() < 0.1, "{long}: 100 / e^(1/336) + 1");
     Ok(())
 }
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_read_after_months_counts_and_so_does_one_of_a_count_that_is_none(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    enqueue_one(&store, refresh(quote(1))).await;
+    let rows = [
+        ("100", "100", "400 days"),
+        ("'NaN'", "'Infinity'", "1 min"),
+        ("1e308", "1e16", "1 min"),
+    ];
+    for (recent, long, ago) in rows {
+        sqlx::query(sqlx::AssertSqlSafe(format!(
+            "update larder.resources set reads_recent = {recent}, reads_long = {long},
+                 last_read_at = now() - interval '{ago}'"
+        )))
+        .execute(store.pool())
+        .await?;
+
+        store.note_reads(&[(quote(1).key, 2.0)]).await?;
+
+        let counts: (f64, f64) =
+            sqlx::query_as("select reads_recent, reads_long from larder.resources")
+                .fetch_one(store.pool())
+                .await?;
+        assert!((counts.0 - 2.0).abs() < 1e-6, "{recent}: {counts:?}");
+        assert!((counts.1 - 2.0).abs() < 1e-6, "{long}: {counts:?}");
+    }
+    Ok(())
+}
