@@ -32,6 +32,7 @@ mod instance;
 mod inverse;
 mod level;
 mod means;
+mod measure;
 mod objective;
 pub mod pace;
 mod policy;

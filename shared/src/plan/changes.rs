@@ -7,6 +7,8 @@
 //! Each observation makes the older ones count 1 % less, so that a resource which has
 //! become lively is seen to be.
 
+use super::measure::measure;
+
 /// What an older observation counts after one more.
 const DECAY: f64 = 0.99;
 
@@ -30,7 +32,7 @@ impl Changes {
     #[must_use]
     pub fn after(self, interval: f64, has_changed: bool) -> Self {
         let older = self.older();
-        let interval = seconds(interval);
+        let interval = measure(interval);
         match has_changed {
             true => Self {
                 changed: older.changed + 1.0,
@@ -50,7 +52,7 @@ impl Changes {
     #[must_use]
     pub fn after_dated(self, interval: f64, last: f64) -> Self {
         let older = self.older();
-        let interval = seconds(interval);
+        let interval = measure(interval);
         let last = if last.is_nan() {
             interval
         } else {
@@ -65,9 +67,9 @@ impl Changes {
 
     fn older(self) -> Self {
         Self {
-            changed: seconds(self.changed) * DECAY,
-            changed_secs: seconds(self.changed_secs) * DECAY,
-            same_secs: seconds(self.same_secs) * DECAY,
+            changed: measure(self.changed) * DECAY,
+            changed_secs: measure(self.changed_secs) * DECAY,
+            same_secs: measure(self.same_secs) * DECAY,
         }
     }
 
@@ -76,15 +78,15 @@ impl Changes {
     pub fn rate(self, usual: f64) -> f64 {
         let prior = PRIOR * usual;
         compared(
-            seconds(self.changed) + PRIOR,
-            seconds(self.changed_secs) + prior,
-            seconds(self.same_secs) + prior,
+            measure(self.changed) + PRIOR,
+            measure(self.changed_secs) + prior,
+            measure(self.same_secs) + prior,
         )
     }
 
     /// Changes per second, if the provider dates its data. `usual` as above.
     pub fn dated_rate(self, usual: f64) -> f64 {
-        (seconds(self.changed) + PRIOR) / (seconds(self.same_secs) + PRIOR * usual)
+        (measure(self.changed) + PRIOR) / (measure(self.same_secs) + PRIOR * usual)
     }
 }
 
@@ -98,13 +100,6 @@ pub fn compared(changed: f64, changed_time: f64, same_time: f64) -> f64 {
     match changed_time > 0.0 {
         true => changed / changed_time * (changed_time / same_time).ln_1p(),
         false => changed / same_time,
-    }
-}
-
-fn seconds(value: f64) -> f64 {
-    match value.is_finite() && value > 0.0 {
-        true => value,
-        false => 0.0,
     }
 }
 

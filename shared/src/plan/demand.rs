@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::changes::Changes;
-use super::reads::{ReadCounts, long_memory};
+use super::measure::measure;
+use super::reads::{ReadCounts, effective, long_memory};
 
 /// Reads per second of each resource while nobody has read any: all alike, so that the plan
 /// is a uniform sweep, and little, so that the first real reads outweigh it.
@@ -51,13 +52,10 @@ impl Demand {
     pub fn of(observed: &[Observed], memory: Duration, usual: f64) -> Self {
         let tau = memory.as_secs_f64();
         let sum = |of: &dyn Fn(&Observed) -> f64| -> f64 {
-            let values = observed.iter().map(of);
-            values
-                .filter(|value| value.is_finite() && *value > 0.0)
-                .sum()
+            observed.iter().map(|one| measure(of(one))).sum()
         };
         let seen = sum(&|one| one.counts.long);
-        let time = sum(&|one| tau * -(-one.known_for / tau).exp_m1());
+        let time = sum(&|one| effective(one.known_for, tau));
         let mean = match seen > 0.0 && time > 0.0 {
             true => seen / time,
             false => NO_DEMAND,

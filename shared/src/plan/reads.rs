@@ -9,6 +9,8 @@
 
 use std::time::Duration;
 
+use super::measure::measure;
+
 /// Over which time the short count forgets.
 pub const SHORT: Duration = Duration::from_secs(1_800);
 
@@ -43,10 +45,10 @@ impl ReadCounts {
     #[must_use]
     pub fn after(self, elapsed: f64, reads: f64, long: Duration) -> Self {
         let elapsed = elapsed.max(0.0);
-        let reads = count(reads);
+        let reads = measure(reads);
         Self {
-            long: count(self.long) * (-elapsed / long.as_secs_f64()).exp() + reads,
-            short: count(self.short) * (-elapsed / SHORT.as_secs_f64()).exp() + reads,
+            long: measure(self.long) * (-elapsed / long.as_secs_f64()).exp() + reads,
+            short: measure(self.short) * (-elapsed / SHORT.as_secs_f64()).exp() + reads,
         }
     }
 
@@ -55,12 +57,12 @@ impl ReadCounts {
     pub fn rate(self, known_for: f64, mean: f64, long: Duration) -> f64 {
         let tau = long.as_secs_f64();
         let steady = match mean > 0.0 && mean.is_finite() {
-            true => (count(self.long) + PRIOR) / (effective(known_for, tau) + PRIOR / mean),
+            true => (measure(self.long) + PRIOR) / (effective(known_for, tau) + PRIOR / mean),
             false => 0.0,
         };
         // A new resource had no time yet to be read less than usual.
         let time = effective(known_for, SHORT.as_secs_f64());
-        let (expected, seen) = (steady * time, count(self.short));
+        let (expected, seen) = (steady * time, measure(self.short));
         let deviation = (expected / 2.0).sqrt();
         let is_burst = seen > expected + 4.0 * deviation + 4.0;
         let is_lull = expected > 20.0 && seen < expected - 4.0 * deviation;
@@ -79,7 +81,7 @@ pub fn has_outgrown(short: f64, planned: f64) -> bool {
 
 /// Reads per second from a decayed count alone, of what has been known for so long.
 pub fn plain_rate(count: f64, known_for: f64, tau: Duration) -> f64 {
-    count / effective(known_for, tau.as_secs_f64()).max(f64::MIN_POSITIVE)
+    measure(count) / effective(known_for, tau.as_secs_f64())
 }
 
 /// Over which time the long count should forget, for so many resources and reads a second
@@ -93,16 +95,10 @@ pub fn long_memory(resources: usize, reads: f64) -> Duration {
     }
 }
 
-/// The time that a decayed count stands for, after `known_for` seconds.
-fn effective(known_for: f64, tau: f64) -> f64 {
-    tau * -(-known_for.max(0.0) / tau).exp_m1()
-}
-
-fn count(value: f64) -> f64 {
-    match value.is_finite() && value > 0.0 {
-        true => value,
-        false => 0.0,
-    }
+/// The time that a decayed count stands for, after `known_for` seconds, of which the first
+/// is taken as whole.
+pub(super) fn effective(known_for: f64, tau: f64) -> f64 {
+    tau * -(-known_for.max(1.0) / tau).exp_m1()
 }
 
 #[cfg(test)]

@@ -1,7 +1,12 @@
 //! What intervals come of a budget.
 
+use proptest::num::f64::ANY;
 use proptest::prelude::*;
-use shared::plan::{Call, Means, Objective, Plan, Question, Resource, Status, plan};
+use shared::plan::changes::Changes;
+use shared::plan::reads::{LONG, ReadCounts};
+use shared::plan::{
+    Call, Demand, Means, Objective, Observed, Plan, Question, Resource, Status, plan,
+};
 
 const DAY: f64 = 86_400.0;
 
@@ -18,7 +23,7 @@ fn resource(reads: f64) -> Resource {
 }
 
 /// A plan with so many credits a day, one for ten resources.
-fn planned(resources: &[Resource], credits_a_day: f64) -> Plan {
+fn planned(objective: Objective, resources: &[Resource], credits_a_day: f64) -> Plan {
     let means = Means {
         credits: credits_a_day / DAY,
         calls: 0.5,
@@ -28,7 +33,7 @@ fn planned(resources: &[Resource], credits_a_day: f64) -> Plan {
         items: 10,
     }];
     plan(&Question {
-        objective: Objective::Lag,
+        objective,
         means,
         calls: &calls,
         resources,
@@ -42,7 +47,7 @@ fn what_is_read_more_is_refreshed_more_often() {
     let resources: Vec<Resource> = (1..=40)
         .map(|rank| resource(1.0 / f64::from(rank)))
         .collect();
-    let plan = planned(&resources, 200.0);
+    let plan = planned(Objective::Lag, &resources, 200.0);
     assert_eq!(plan.status, Status::Ok);
     let pairs = plan.resources.windows(2);
     assert!(
@@ -63,7 +68,7 @@ fn what_fits_into_one_call_is_refreshed_together() {
     let resources: Vec<Resource> = (1..=10)
         .map(|rank| resource(1.0 / f64::from(rank)))
         .collect();
-    let plan = planned(&resources, 200.0);
+    let plan = planned(Objective::Lag, &resources, 200.0);
     assert!((plan.spend * DAY - 200.0).abs() < 1e-3);
     for one in &plan.resources {
         assert!((one.interval - DAY / 200.0).abs() < 1.0, "{}", one.interval);
@@ -79,7 +84,7 @@ fn bounds_that_do_not_fit_are_loosened_by_one_factor_and_said() {
     };
     let mut resources = vec![bounded; 40];
     resources.extend(vec![resource(0.1); 40]);
-    let plan = planned(&resources, 500.0);
+    let plan = planned(Objective::Lag, &resources, 500.0);
     assert!(plan.scale < 0.2, "{}", plan.scale);
     for (resource, one) in resources.iter().zip(&plan.resources) {
         match one.bound {
@@ -102,7 +107,7 @@ fn bounds_of_what_is_hardly_read_are_left_to_its_readers() {
     };
     let mut resources = vec![bounded(1e-7), bounded(0.1)];
     resources.extend(vec![resource(0.01); 40]);
-    let plan = planned(&resources, 300.0);
+    let plan = planned(Objective::Lag, &resources, 300.0);
     let bound = |nth: usize| plan.resources[nth].bound.unwrap();
     assert!(bound(0).on_read && bound(0).kept == 1_800.0);
     assert!(!bound(1).on_read && bound(1).kept == 1_800.0);
@@ -112,19 +117,19 @@ fn bounds_of_what_is_hardly_read_are_left_to_its_readers() {
 #[test]
 fn an_interval_that_hardly_moved_is_left_alone() {
     let mut resources = vec![resource(0.1); 20];
-    let first = planned(&resources, 200.0);
+    let first = planned(Objective::Lag, &resources, 200.0);
     assert!(first.resources.iter().all(|one| one.moved));
     for (resource, one) in resources.iter_mut().zip(&first.resources) {
         resource.interval = Some(one.interval);
     }
     assert!(
-        planned(&resources, 230.0)
+        planned(Objective::Lag, &resources, 230.0)
             .resources
             .iter()
             .all(|one| !one.moved)
     );
     assert!(
-        planned(&resources, 300.0)
+        planned(Objective::Lag, &resources, 300.0)
             .resources
             .iter()
             .all(|one| one.moved)
@@ -134,7 +139,7 @@ fn an_interval_that_hardly_moved_is_left_alone() {
 #[test]
 fn nobody_reads_and_nothing_is_left_are_sane_plans() {
     for (reads, credits) in [(0.0, 200.0), (0.1, 0.0), (0.0, 0.0)] {
-        let plan = planned(&vec![resource(reads); 30], credits);
+        let plan = planned(Objective::Lag, &vec![resource(reads); 30], credits);
         for one in &plan.resources {
             assert!(
                 one.interval >= 3_600.0 && one.interval.is_finite(),
@@ -143,12 +148,12 @@ fn nobody_reads_and_nothing_is_left_are_sane_plans() {
             );
         }
     }
-    assert!(planned(&[], 100.0).resources.is_empty());
+    assert!(planned(Objective::Lag, &[], 100.0).resources.is_empty());
 }
 
 #[test]
 fn a_budget_without_end_refreshes_as_often_as_is_worth_asking() {
-    let plan = planned(&vec![resource(0.1); 30], f64::INFINITY);
+    let plan = planned(Objective::Lag, &vec![resource(0.1); 30], f64::INFINITY);
     let intervals: Vec<f64> = plan.resources.iter().map(|one| one.interval).collect();
     assert_eq!(intervals, vec![60.0; 30]);
 }
@@ -167,7 +172,7 @@ proptest! {
                 call: 0, reads, changes, min_interval, max_age, is_cold, interval: None,
             })
             .collect();
-        let plan = planned(&resources, credits);
+        let plan = planned(Objective::Lag, &resources, credits);
         prop_assert!(plan.spend * DAY <= credits * (1.0 + 1e-5));
         for (resource, one) in resources.iter().zip(&plan.resources) {
             prop_assert!(one.interval >= resource.min_interval.max(1.0) && one.interval.is_finite());
@@ -175,4 +180,43 @@ proptest! {
             prop_assert!(one.bound.is_none_or(|bound| bound.kept >= bound.asked));
         }
     }
+    #[test]
+    fn whatever_stands_in_the_rows_makes_a_plan(
+        rows in prop::collection::vec((written(), written(), written(), written(), written(), written(), written(), any::<bool>()), 1..40),
+        objective in prop_oneof![Just(Objective::Age), Just(Objective::Fresh), Just(Objective::Lag)],
+    ) {
+        let observed: Vec<Observed> = rows
+            .into_iter()
+            .map(|(long, short, known_for, weight, changed, changed_secs, same_secs, is_dated)| Observed {
+                counts: ReadCounts { long, short },
+                known_for,
+                weight,
+                changes: Changes { changed, changed_secs, same_secs },
+                is_dated,
+            })
+            .collect();
+        let demand = Demand::of(&observed, LONG, 3_600.0);
+        let resources: Vec<Resource> = demand
+            .rates
+            .iter()
+            .map(|rates| Resource { reads: rates.weighted, changes: rates.changes, ..resource(0.0) })
+            .collect();
+        let plan = planned(objective, &resources, 200.0);
+        prop_assert!(plan.spend * DAY <= 200.0 * (1.0 + 1e-5));
+        for one in &plan.resources {
+            prop_assert!(one.interval >= 60.0 && one.interval.is_finite(), "{}", one.interval);
+        }
+    }
+}
+
+/// What may stand in a column, by us or by anybody.
+fn written() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        ANY,
+        Just(0.0),
+        Just(1e308),
+        Just(f64::INFINITY),
+        0.0..1e6_f64,
+        0.0..1e-6_f64
+    ]
 }
