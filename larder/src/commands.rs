@@ -13,6 +13,7 @@ mod init;
 mod jobs;
 mod lane;
 mod plan;
+mod progress;
 mod sandbox;
 mod signals;
 mod table;

@@ -54,6 +54,9 @@ impl Gate {
 pub struct Gates(pub Vec<Gate>);
 
 impl Gates {
+    /// How many months [`Gates::of`] runs.
+    pub const MONTHS: usize = 5;
+
     /// Whether all are met.
     pub fn are_met(&self) -> bool {
         self.0.iter().all(|gate| gate.met)
@@ -69,6 +72,7 @@ impl Gates {
         world: &World,
         main: &Spent,
         readers: f64,
+        each_day: &(dyn Fn() + Sync),
     ) -> Result<Self, SolveError> {
         let objective = scenario.objective;
         let limit = offline_limit(world, objective)?;
@@ -95,7 +99,7 @@ impl Gates {
             (world.clone().with_unread(), *scenario),
             (world.clone().with_bounds(), *scenario),
         ];
-        let [few, many, burst, unread, bounded] = at_once(scenarios)?;
+        let [few, many, burst, unread, bounded] = at_once(scenarios, each_day)?;
         let months = [main, &few, &many, &burst, &unread, &bounded];
         let most = months.iter().map(|month| month.credits).fold(0.0, f64::max);
         let fill = |month: &Spent| month.slots as f64 / month.credits / world.batch as f64;
@@ -142,13 +146,16 @@ impl Gates {
 }
 
 /// Runs months beside each other, planned a little less often than the main one.
-fn at_once(months: [(World, Scenario); 5]) -> Result<[Spent; 5], SolveError> {
+fn at_once(
+    months: [(World, Scenario); Gates::MONTHS],
+    each_day: &(dyn Fn() + Sync),
+) -> Result<[Spent; Gates::MONTHS], SolveError> {
     let run = |(world, scenario): &(World, Scenario)| {
         let scenario = Scenario {
             plan_every: scenario.plan_every.max(RARELY),
             ..*scenario
         };
-        simulate(world, &scenario)
+        simulate(world, &scenario, each_day)
     };
     let results = std::thread::scope(|scope| {
         let threads = months
@@ -156,7 +163,7 @@ fn at_once(months: [(World, Scenario); 5]) -> Result<[Spent; 5], SolveError> {
             .map(|month| scope.spawn(move || run(month)));
         threads.map(|thread| thread.join().unwrap_or_else(|_| Ok(Spent::default())))
     });
-    let mut spent: [Spent; 5] = std::array::from_fn(|_| Spent::default());
+    let mut spent: [Spent; Gates::MONTHS] = std::array::from_fn(|_| Spent::default());
     for (place, result) in spent.iter_mut().zip(results) {
         *place = result?;
     }

@@ -22,7 +22,10 @@ const MIN_INTERVAL: f64 = 60.0;
 const LOOK_EVERY: f64 = 15.0;
 
 /// From here on it is not learning any more that is measured.
-const LEARNT: f64 = 3.0 * 86_400.0;
+const LEARNT: f64 = 3.0 * DAY;
+
+/// Seconds of a day.
+const DAY: f64 = 86_400.0;
 
 /// How a month is run.
 #[derive(Debug, Clone, Copy)]
@@ -66,18 +69,28 @@ pub struct Spent {
     pub plans: u64,
 }
 
-/// Runs a month. Everything that the planner knows it learns from reads and refreshes.
+/// Runs a month. Everything that the planner knows it learns from reads and refreshes. Tells
+/// `each_day` when one of its 30 days is over.
 ///
 /// # Errors
 ///
 /// [`SolveError`] for a world without sense.
-pub fn simulate(world: &World, scenario: &Scenario) -> Result<Spent, SolveError> {
+pub fn simulate(
+    world: &World,
+    scenario: &Scenario,
+    each_day: &(dyn Fn() + Sync),
+) -> Result<Spent, SolveError> {
     let mut run = Run::new(world, *scenario);
     let mut readers = world.readers();
     let mut next_plan = 0.0;
+    let mut next_day = DAY;
     loop {
         let next_call = run.next_call();
         let at = readers.at().min(next_call).min(next_plan);
+        while next_day <= at.min(MONTH) {
+            each_day();
+            next_day += DAY;
+        }
         if at >= MONTH {
             return Ok(run.spent);
         }

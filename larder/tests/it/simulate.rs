@@ -21,7 +21,7 @@ const LAG: Scenario = Scenario {
 #[test]
 fn a_planned_month_is_near_the_best_and_within_its_credits() {
     let world = small(7);
-    let month = simulate(&world, &LAG).unwrap();
+    let month = simulate(&world, &LAG, &|| ()).unwrap();
     assert!(month.credits <= world.credits);
     assert!(month.slots as f64 >= 0.98 * 10.0 * month.credits);
     let lag = month.learnt.seen().mean_lag_minutes;
@@ -35,7 +35,7 @@ fn a_planned_month_is_near_the_best_and_within_its_credits() {
 #[test]
 fn a_month_is_the_same_for_the_same_seed() {
     let run = || {
-        let month = simulate(&small(3), &LAG).unwrap();
+        let month = simulate(&small(3), &LAG, &|| ()).unwrap();
         (
             month.credits,
             month.slots,
@@ -52,7 +52,7 @@ fn bounds_hold_to_the_end_of_the_month() {
     for nth in (0..200).step_by(20) {
         world.max_age[nth] = Some(3_600.0);
     }
-    let month = simulate(&world, &LAG).unwrap();
+    let month = simulate(&world, &LAG, &|| ()).unwrap();
     assert!(month.bounded_reads > 1_000);
     assert_eq!(month.late, 0);
 }
@@ -65,8 +65,8 @@ fn reads_that_wait_for_calls_make_the_month_fresher_and_cost_nothing_more() {
         ..LAG
     };
     let (without, with) = (
-        simulate(&world, &LAG).unwrap(),
-        simulate(&world, &triggers).unwrap(),
+        simulate(&world, &LAG, &|| ()).unwrap(),
+        simulate(&world, &triggers, &|| ()).unwrap(),
     );
     assert!(with.credits <= world.credits);
     let lag = |month: &larder::simulate::Spent| month.learnt.seen().mean_lag_minutes;

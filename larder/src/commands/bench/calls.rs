@@ -64,7 +64,7 @@ pub(super) async fn run(
     let upstream = Upstream::start(place).await?;
     let mut rates = Vec::new();
     for run in 1..=arguments.runs {
-        report.doing(&format!("run {run} of {}", arguments.runs));
+        report.run(run, arguments.runs);
         let seconds = drain(arguments, place, &upstream, run).await?.as_secs_f64();
         let calls_per_second = f64::from(arguments.calls) / seconds;
         let result = Run {

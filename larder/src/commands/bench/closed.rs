@@ -117,7 +117,7 @@ async fn take_turns(
     for run in 1..=arguments.runs {
         let aside = database.put_aside(CLOSED).await;
         aside.map_err(|error| failure(&error))?;
-        report.doing(&format!("run {run} of {}", arguments.runs));
+        report.run(run, arguments.runs);
         let waits = turn(arguments, place, upstream, worker, notifier).await?;
         without.push(add(arguments, ("without", run, 0), &waits, report)?);
         let back = database.put_back().await.map_err(|error| failure(&error))?;

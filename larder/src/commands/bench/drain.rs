@@ -82,7 +82,7 @@ pub(super) async fn run(
     let mut bare = bare.map_err(|error| failure(&error))?;
     let (mut of_bare, mut of_queue) = (Vec::new(), Vec::new());
     for run in 1..=arguments.runs {
-        report.doing(&format!("run {run} of {}", arguments.runs));
+        report.run(run, arguments.runs);
         let took = drain_bare(arguments, &mut bare).await?;
         of_bare.push(result(arguments, run, "bare_sql", took, report)?);
         let took = drain_queue(arguments, place).await?;

@@ -67,7 +67,7 @@ pub(super) async fn run(
     let (one, eight) = (place.store(1)?, place.store(CONNECTIONS)?);
     let mut rates: [Vec<f64>; 5] = Default::default();
     for run in 1..=arguments.runs {
-        report.doing(&format!("run {run} of {}", arguments.runs));
+        report.run(run, arguments.runs);
         place
             .database()
             .empty()

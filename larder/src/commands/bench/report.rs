@@ -1,20 +1,21 @@
 //! What a measurement prints: JSON lines as they come, or one table at the end.
 //!
-//! Figures go to standard output; that something is going on goes to standard error, if
-//! somebody sits there.
+//! Figures go to standard output; how far it has come goes to standard error, if somebody
+//! sits there.
 
-use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::cli::Failure;
+use crate::commands::progress::Progress;
 use crate::commands::table::{print_json, print_table};
 
 /// Collects what was measured.
 pub(super) struct Report {
     json: bool,
     rows: Vec<[String; 3]>,
+    progress: Progress,
 }
 
 impl Report {
@@ -22,6 +23,7 @@ impl Report {
         Self {
             json,
             rows: Vec::new(),
+            progress: Progress::of(1),
         }
     }
 
@@ -41,17 +43,20 @@ impl Report {
         Ok(())
     }
 
-    /// Says what is being done, on a terminal.
-    pub(super) fn doing(&self, what: &str) {
-        let mut errors = std::io::stderr();
-        if errors.is_terminal() {
-            // With standard error closed there is nobody left to tell.
-            let _ = writeln!(errors, "{what} ...");
-        }
+    /// Says what is being done.
+    pub(super) fn doing(&self, what: &'static str) {
+        self.progress.doing(what);
+    }
+
+    /// Says which of the runs, counted from 1, begins.
+    pub(super) fn run(&self, run: u32, runs: u32) {
+        self.progress.is_at(u64::from(run - 1), u64::from(runs));
+        self.progress.doing(format!("run {run} of {runs}"));
     }
 
     /// Prints the table.
     pub(super) fn end(self) {
+        drop(self.progress);
         if !self.json {
             print_table(["what", "result", "note"], &["result"], self.rows);
         }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use shared::plan::{Objective, SolveError};
 
+use super::super::progress::Progress;
 use super::super::table::{print_json, print_table};
 use crate::chart::{Bar, bars};
 use crate::cli::{Failure, Outcome, say};
@@ -112,7 +113,14 @@ fn report(arguments: &Arguments) -> Result<Report, SolveError> {
         plan_every: arguments.plan_every,
         triggers: arguments.triggers,
     };
-    let main = simulate(&world, &scenario)?;
+    // What must hold was found for the reference world.
+    let has_gates = world == reference;
+    let months = if has_gates { 1 + Gates::MONTHS } else { 1 };
+    let progress = Progress::of(30 * months as u64);
+    let each_day = || progress.step();
+    progress.doing("a month");
+    let main = simulate(&world, &scenario, &each_day)?;
+    progress.doing("months of other worlds");
     let line = |policy: &str, tally: &Tally, credits: f64| Line {
         policy: policy.to_owned(),
         credits,
@@ -123,9 +131,8 @@ fn report(arguments: &Arguments) -> Result<Report, SolveError> {
     let gone = gone.map_or_else(String::new, |at| {
         format!(", credits gone after {}", days(at))
     });
-    // What must hold was found for the reference world.
-    let gates = match world == reference {
-        true => Gates::of(&scenario, &world, &main, arguments.readers)?,
+    let gates = match has_gates {
+        true => Gates::of(&scenario, &world, &main, arguments.readers, &each_day)?,
         false => Gates(Vec::new()),
     };
     Ok(Report {
