@@ -81,7 +81,7 @@ pub fn has_outgrown(short: f64, planned: f64) -> bool {
 
 /// Reads per second from a decayed count alone, of what has been known for so long.
 pub fn plain_rate(count: f64, known_for: f64, tau: Duration) -> f64 {
-    measure(count) / effective(known_for, tau.as_secs_f64())
+    measure(count) / effective(known_for, tau.as_secs_f64()).max(f64::MIN_POSITIVE)
 }
 
 /// Over which time the long count should forget, for so many resources and reads a second
@@ -95,10 +95,13 @@ pub fn long_memory(resources: usize, reads: f64) -> Duration {
     }
 }
 
-/// The time that a decayed count stands for, after `known_for` seconds, of which the first
-/// is taken as whole.
+/// The time that a decayed count stands for, after `known_for` seconds; none after less than
+/// a microsecond, which no row can tell.
 pub(super) fn effective(known_for: f64, tau: f64) -> f64 {
-    tau * -(-known_for.max(1.0) / tau).exp_m1()
+    match known_for >= 1e-6 {
+        true => tau * -(-known_for / tau).exp_m1(),
+        false => 0.0,
+    }
 }
 
 #[cfg(test)]
