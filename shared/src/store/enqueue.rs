@@ -156,7 +156,7 @@ impl Store {
             r#"
             -- name: enqueue_local
             insert into larder.jobs (id, lane, kind, args, max_attempts)
-            select n.id, 'local', $1, n.args, $4
+            select n.id, 'local', $1, n.args, $4::integer
             from unnest($2::uuid[], $3::jsonb[]) as n(id, args)
             "#,
             kind,
