@@ -40,7 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
         &["catalog", "config", "plan", "provider", "store"],
     ),
     ("schedule", &["store"]),
-    ("store", &["budget", "metrics", "model", "plan"]),
+    ("store", &["budget", "metrics", "model", "plan", "retry"]),
 ];
 
 /// What inserts jobs stays small: it never imports what serves readers.
