@@ -34,6 +34,10 @@ pub(crate) struct Dispatcher {
 /// Shortest sleep between two looks that nobody asked for.
 const SHORTEST: Duration = Duration::from_millis(5);
 
+/// How long after a hint it looks: long enough for the local lane's claim, which starts at once
+/// and which a look at the same moment would slow down, and for other hints of the same burst.
+const AFTER_HINT: Duration = Duration::from_millis(3);
+
 /// How many times as long as a look the dispatcher rests after it, whoever asks: looking
 /// takes at most a twentieth of a connection's time, also where a long transaction makes each
 /// look read what has long been dead.
@@ -49,7 +53,7 @@ impl Dispatcher {
             tokio::select! {
                 () = self.wake.jobs() => {
                     self.wake_local();
-                    next = next.min(rested);
+                    next = next.min(rested.max(Instant::now() + AFTER_HINT));
                     continue;
                 }
                 () = self.wake.calls() => {
