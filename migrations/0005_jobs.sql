@@ -94,10 +94,10 @@ create index jobs_lease_idx on larder.jobs (leased_until) where status = 'runnin
 -- One live refresh for a resource, however many ask.
 create unique index jobs_one_refresh_idx on larder.jobs (resource_key) where kind = 'refresh';
 
--- When the first job of a lane may run that is a refresh or of one of these kinds. By its index
--- whatever the statistics say: one that believes the lane to be short would have it sorted, which
--- reads a million rows where one is enough.
-create function larder.first_due(p_lane text, p_kinds text[]) returns timestamptz
+-- When the first job of a lane may run that is a refresh or of one of these kinds; none is looked for
+-- before `p_since`. By its index whatever the statistics say: one that believes the lane to be short
+-- would have it sorted, which reads a million rows where one is enough.
+create function larder.first_due(p_lane text, p_kinds text[], p_since timestamptz) returns timestamptz
 language plpgsql stable
 set enable_sort = off
 set enable_seqscan = off
@@ -106,7 +106,8 @@ as $$
 begin
     return (
         select run_at from larder.jobs
-        where lane = p_lane and status = 'pending' and (kind = 'refresh' or kind = any(p_kinds))
+        where lane = p_lane and status = 'pending' and run_at >= p_since
+          and (kind = 'refresh' or kind = any(p_kinds))
         order by run_at
         limit 1
     );

@@ -82,7 +82,7 @@ pub use follow::{Followed, ListProblem};
 pub use health::{DatabaseHealth, LastCall, SchemaHealth};
 pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
 pub use listen::{Listener, Wake};
-pub use look::{LaneLook, Look};
+pub use look::{LaneLook, Look, Looker};
 pub use migrate::MIGRATOR;
 pub use notify::Notifier;
 pub use plan::{PlanLease, PlanRow, PlanSummary, PlannedCall, PlannedRow, Trigger, Triggers};

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use shared::metrics;
 use shared::retry::RetryPolicy;
-use shared::store::{Look, Store, Wake};
+use shared::store::{Look, Looker, Wake};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,9 +20,7 @@ use crate::upkeep::Upkeep;
 /// Wakes the lanes of a process.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
-    pub(crate) store: Store,
-    /// The kinds of jobs that this process runs.
-    pub(crate) kinds: Vec<String>,
+    pub(crate) looker: Looker,
     pub(crate) wake: Wake,
     /// Each lane's name, and how to wake who claims in it.
     pub(crate) lanes: HashMap<String, Arc<Notify>>,
@@ -45,7 +43,7 @@ const REST: u32 = 20;
 
 impl Dispatcher {
     /// Dispatches until stopped.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         let mut next = Instant::now();
         let mut rested = next;
         let mut failures = 0;
@@ -65,7 +63,7 @@ impl Dispatcher {
             }
             metrics::listener(self.wake.is_listening());
             let began = Instant::now();
-            let wait = match self.store.look(&self.kinds).await {
+            let wait = match self.looker.look().await {
                 Ok(look) => {
                     if failures > 0 {
                         tracing::info!("the database is back");

@@ -188,8 +188,7 @@ impl Worker {
         };
         worker.parts.spawn(local.run());
         let dispatcher = Dispatcher {
-            store,
-            kinds: worker.kinds.clone(),
+            looker: store.looker(worker.kinds.clone()),
             wake,
             lanes,
             upkeep: Arc::clone(&upkeep),

@@ -44,8 +44,8 @@ pub(super) async fn create(
     Whole(body): Whole,
 ) -> Result<Response, Problem> {
     let wanted = jobs_request::read(&body, &app.catalog)?;
-    let enqueued = app.store.enqueue(wanted.requests()).await?;
-    app.notifier.jobs();
+    let requests = wanted.requests();
+    let enqueued = app.store.enqueue_announced(requests, &app.notifier).await?;
     job_log::enqueued(&enqueued, "an operator");
 
     let is_new = enqueued.iter().any(|job| job.is_new);

@@ -264,8 +264,10 @@ async fn ask(app: &App, new: &[(Wanted, ResourceSpec)]) -> Result<(), StoreError
     if requests.is_empty() {
         return Ok(());
     }
-    let enqueued = app.store.enqueue(&requests).await?;
-    app.notifier.jobs();
+    let enqueued = app
+        .store
+        .enqueue_announced(&requests, &app.notifier)
+        .await?;
     job_log::enqueued(&enqueued, "a waiting reader");
     for (wanted, enqueued) in asked.iter().zip(enqueued) {
         app.flights.note_job(wanted, enqueued.job.id);

@@ -79,9 +79,8 @@ pub(super) fn renew(app: &App, resources: Vec<ResourceSpec>) {
             .into_iter()
             .map(|resource| read_request(resource, Priority::READER_REFRESH, attempts))
             .collect();
-        match app.store.enqueue(&requests).await {
+        match app.store.enqueue_announced(&requests, &app.notifier).await {
             Ok(enqueued) => {
-                app.notifier.jobs();
                 job_log::enqueued(&enqueued, "a reader of an old answer");
             }
             // The next reader asks again.

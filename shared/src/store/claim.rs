@@ -151,8 +151,19 @@ impl Claimer {
             LookedRow,
             r#"
             -- name: claim_local
-            with unflushed as materialized (
+            with recursive unflushed as materialized (
                 select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
+            ),
+            priorities as (
+                select (select priority from larder.jobs
+                        where lane = 'local' and status = 'pending'
+                        order by lane, priority, run_at, id limit 1) as priority
+                union all
+                select (select priority from larder.jobs
+                        where lane = 'local' and status = 'pending' and priority > p.priority
+                        order by lane, priority, run_at, id limit 1)
+                from priorities p
+                where p.priority is not null
             ),
             claimed as (
                 update larder.jobs
@@ -163,14 +174,20 @@ impl Claimer {
                     leased_by = $2,
                     leased_until = clock_timestamp() + make_interval(secs => $3)
                 where id = any(array(
-                    select id from larder.jobs
-                    where lane = 'local' and status = 'pending' and run_at <= (select now from unflushed)
-                      and kind = any($4)
-                      and not exists (select from larder.lanes
-                                      where lane = 'local' and closed_until > (select now from unflushed))
-                    order by priority, run_at, id
+                    select j.id
+                    from priorities p
+                    cross join lateral (
+                        select id from larder.jobs
+                        where lane = 'local' and status = 'pending' and priority >= p.priority
+                          and (priority, run_at) <= (p.priority, (select now from unflushed))
+                          and kind = any($4)
+                          and not exists (select from larder.lanes
+                                          where lane = 'local' and closed_until > (select now from unflushed))
+                        order by priority, run_at, id
+                        limit $5
+                        for update skip locked
+                    ) j
                     limit $5
-                    for update skip locked
                 ))
                 returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
             )
@@ -197,8 +214,10 @@ impl Claimer {
         let priorities: Vec<i16> = after.iter().map(|(priority, _)| *priority).collect();
         let times: Vec<DateTime<Utc>> = after.iter().map(|(_, place)| place.run_at).collect();
         let ids: Vec<Uuid> = after.iter().map(|(_, place)| place.id).collect();
-        // The priorities are gone through in their order, and no further than is needed. An
-        // equality would let the planner take the index of run_at, and read a lane for it.
+        // The priorities are gone through in their order, and no further than is needed. Rows
+        // are compared, not columns: what is due later is then behind the end of a scan, and
+        // there is no condition that lets the planner take the index of run_at, and read a
+        // lane for it.
         let claim = sqlx::query_as!(
             LookedRow,
             r#"
@@ -219,9 +238,9 @@ impl Claimer {
                     from unnest($4::smallint[], $5::timestamptz[], $6::uuid[]) as a(priority, run_at, id)
                     cross join lateral (
                         select id from larder.jobs
-                        where lane = 'local' and status = 'pending' and priority <= a.priority
+                        where lane = 'local' and status = 'pending'
                           and (priority, run_at, id) > (a.priority, a.run_at, a.id)
-                          and run_at <= (select now from unflushed)
+                          and (priority, run_at) <= (a.priority, (select now from unflushed))
                           and kind = any($7)
                           and not exists (select from larder.lanes
                                           where lane = 'local' and closed_until > (select now from unflushed))
@@ -274,7 +293,7 @@ impl Claimer {
                 where id = any(array(
                     select id from larder.jobs
                     where lane = 'local' and status = 'pending' and run_at <= (select now from unflushed)
-                      and run_at >= $4
+                      and run_at >= coalesce($4::timestamptz, '-infinity')
                       and kind = any($5)
                       and not exists (select from larder.lanes
                                       where lane = 'local' and closed_until > (select now from unflushed))
@@ -292,7 +311,7 @@ impl Claimer {
             token,
             self.worker,
             seconds(self.lease),
-            from.unwrap_or(DateTime::UNIX_EPOCH),
+            from as Option<DateTime<Utc>>,
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );

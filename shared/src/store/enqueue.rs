@@ -1,10 +1,12 @@
 //! Puts jobs in, one live refresh to a resource.
 
+mod handlers;
+
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
-use super::{JobRow, Store, StoreError};
+use super::{JobRow, Notifier, Store, StoreError};
 use crate::model::{JobId, Priority, ResourceSpec};
 use crate::store::db::Tx;
 
@@ -45,16 +47,36 @@ pub struct Enqueued {
     pub is_new: bool,
 }
 
+impl JobRequest {
+    /// A job for a handler, due at once, as urgent as what is planned and with five attempts.
+    pub fn handler(kind: &str, args: serde_json::Value) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            resource: None,
+            args,
+            class: "operator",
+            priority: Priority::PLANNED,
+            run_at: None,
+            max_attempts: 5,
+            must_be_newer: false,
+        }
+    }
+}
+
 impl Store {
     /// Enqueues jobs, all or none; answers them in the order of `requests`.
     ///
     /// A refresh of a resource that has a live job is answered with that job, made as
-    /// urgent as the more urgent of the two. Call [`super::Notifier::jobs`] after it.
+    /// urgent as the more urgent of the two. Nobody is told:
+    /// [`Store::enqueue_announced`] wakes who waits.
     ///
     /// # Errors
     ///
     /// [`StoreError::Contended`], or whatever the database reports; nothing is stored then.
     pub async fn enqueue(&self, requests: &[JobRequest]) -> Result<Vec<Enqueued>, StoreError> {
+        if requests.iter().all(|request| request.resource.is_none()) {
+            return self.enqueue_handlers(requests).await;
+        }
         // In key order, so that two requests that share keys wait for each other in one order.
         let mut order: Vec<usize> = (0..requests.len()).collect();
         order.sort_by_key(|&index| {
@@ -71,6 +93,31 @@ impl Store {
                 Ok(None) => {}
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Contended)
+    }
+
+    /// Enqueues jobs as [`Store::enqueue`] does, then wakes who waits for them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::enqueue`]. That the announcement was lost is none: it costs a poll.
+    pub async fn enqueue_announced(
+        &self,
+        requests: &[JobRequest],
+        notifier: &Notifier,
+    ) -> Result<Vec<Enqueued>, StoreError> {
+        let enqueued = self.enqueue(requests).await?;
+        notifier.jobs_now().await;
+        Ok(enqueued)
+    }
+
+    async fn enqueue_handlers(&self, requests: &[JobRequest]) -> Result<Vec<Enqueued>, StoreError> {
+        for _ in 0..ROUNDS {
+            match handlers::enqueue(&self.db, requests).await {
+                Err(error) if error.is_conflict() => {}
+                ended => return ended,
             }
         }
         Err(StoreError::Contended)
@@ -132,42 +179,6 @@ async fn enqueue_in(
         Some(Enqueued { job, is_new })
     });
     Ok(answered.collect())
-}
-
-impl Store {
-    /// Enqueues many jobs of one kind for handlers, in one statement; answers their ids.
-    ///
-    /// They are due at once, and none of them is a duplicate: jobs of the lane `local`
-    /// have no key. A few thousand at a time are fastest. Call
-    /// [`super::Notifier::jobs`] after it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the database reports; nothing is stored then.
-    pub async fn enqueue_local(
-        &self,
-        kind: &str,
-        args: &[serde_json::Value],
-        max_attempts: i32,
-    ) -> Result<Vec<JobId>, StoreError> {
-        let ids: Vec<JobId> = args.iter().map(|_| JobId::new()).collect();
-        let uuids: Vec<uuid::Uuid> = ids.iter().map(|id| id.0).collect();
-        sqlx::query!(
-            r#"
-            -- name: enqueue_local
-            insert into larder.jobs (id, lane, kind, args, max_attempts)
-            select n.id, 'local', $1, n.args, $4::integer
-            from unnest($2::uuid[], $3::jsonb[]) as n(id, args)
-            "#,
-            kind,
-            &uuids,
-            args,
-            max_attempts,
-        )
-        .execute(&self.db)
-        .await?;
-        Ok(ids)
-    }
 }
 
 /// Inserts the requests of `order`; answers the ids that went in.

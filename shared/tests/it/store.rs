@@ -161,6 +161,15 @@ pub(crate) fn tracked(resource: ResourceSpec) -> TrackSpec {
     }
 }
 
+/// Jobs of the handler that does nothing, each with so many attempts.
+pub(crate) fn noops(jobs: usize, max_attempts: i32) -> Vec<JobRequest> {
+    let noop = JobRequest {
+        max_attempts,
+        ..JobRequest::handler("noop", serde_json::json!({}))
+    };
+    vec![noop; jobs]
+}
+
 pub(crate) fn refresh(resource: ResourceSpec) -> JobRequest {
     JobRequest {
         kind: "refresh".to_owned(),

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 use shared::model::kind::{self, AnyArgs};
-use shared::store::Store;
 use shared::store::bench::BareQueue;
+use shared::store::{JobRequest, Store};
 use tokio::sync::Notify;
 use worker::{Handler, HandlerContext, Handlers, Outcome};
 
@@ -180,11 +180,11 @@ async fn drain_queue(arguments: &Arguments, place: &Place) -> Result<Duration, F
 }
 
 async fn fill(store: &Store, jobs: u32) -> Result<(), Failure> {
-    let args = vec![Value::Object(serde_json::Map::new()); CHUNK];
+    let requests = vec![JobRequest::handler(kind::NOOP, json!({})); CHUNK];
     let mut left = usize::try_from(jobs).unwrap_or(usize::MAX);
     while left > 0 {
-        let chunk = &args[..left.min(CHUNK)];
-        let enqueued = store.enqueue_local(kind::NOOP, chunk, 5).await;
+        let chunk = &requests[..left.min(CHUNK)];
+        let enqueued = store.enqueue(chunk).await;
         enqueued.map_err(|error| failure(&error))?;
         left -= chunk.len();
     }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 use shared::model::kind;
 use shared::store::bench::{BareInserter, BareQueue};
-use shared::store::{Notifier, Store, StoreError};
+use shared::store::{JobRequest, Notifier, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -120,16 +120,16 @@ async fn rate(
     Ok(f64::from(jobs) / began.elapsed().as_secs_f64())
 }
 
-fn nothing() -> Value {
-    Value::Object(serde_json::Map::new())
+fn noops(jobs: usize) -> Vec<JobRequest> {
+    vec![JobRequest::handler(kind::NOOP, json!({})); jobs]
 }
 
 async fn bulk(store: &Store, jobs: u32) -> Result<(), StoreError> {
-    let args = vec![nothing(); CHUNK];
+    let requests = noops(CHUNK);
     let mut left = usize::try_from(jobs).unwrap_or(usize::MAX);
     while left > 0 {
-        let chunk = &args[..left.min(CHUNK)];
-        store.enqueue_local(kind::NOOP, chunk, 5).await?;
+        let chunk = &requests[..left.min(CHUNK)];
+        store.enqueue(chunk).await?;
         left -= chunk.len();
     }
     Ok(())
@@ -143,11 +143,12 @@ async fn bare_singles(bare: &mut BareInserter, jobs: u32) -> Result<(), StoreErr
 }
 
 async fn singles(store: &Store, jobs: u32, notifier: Option<&Notifier>) -> Result<(), StoreError> {
+    let request = noops(1);
     for _ in 0..jobs {
-        store.enqueue_local(kind::NOOP, &[nothing()], 5).await?;
-        if let Some(notifier) = notifier {
-            notifier.jobs();
-        }
+        match notifier {
+            Some(notifier) => store.enqueue_announced(&request, notifier).await?,
+            None => store.enqueue(&request).await?,
+        };
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
 use shared::model::{JobId, Priority, kind};
 use shared::store::bench::HeldSnapshot;
 use shared::store::{ClaimedJob, JobEnd, JobOutcome, JobRequest, Store, StoreError};
@@ -174,14 +174,9 @@ async fn put_in(
 fn request(nth: u64) -> JobRequest {
     let later = Duration::from_millis(nth.wrapping_mul(7_919) % LATER);
     JobRequest {
-        kind: kind::NOOP.to_owned(),
-        resource: None,
-        args: Value::Object(serde_json::Map::new()),
-        class: "operator",
         priority: Priority([10, 20, 30][usize::try_from(nth % 3).unwrap_or_default()]),
         run_at: (nth.is_multiple_of(10)).then(|| chrono::Utc::now() + later),
-        max_attempts: 5,
-        must_be_newer: false,
+        ..JobRequest::handler(kind::NOOP, json!({}))
     }
 }
 

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::json;
+use shared::model::JobId;
 use shared::model::kind::{self, AnyArgs};
-use shared::model::{JobId, Priority};
 use shared::store::bench::{BareInserter, BareWake};
 use shared::store::{JobRequest, Notifier};
 use tokio::time::MissedTickBehavior;
@@ -131,14 +131,13 @@ async fn wake_queue(arguments: &Arguments, place: &Place) -> Result<Vec<Duration
     let enqueued = async {
         let store = place.store(2)?;
         let notifier = Notifier::start(&store, &stop);
-        let request = noop();
+        let request = [JobRequest::handler(kind::NOOP, json!({}))];
         let mut pace = pace(arguments);
         let mut inserted = Vec::new();
         for _ in 0..arguments.jobs {
             pace.tick().await;
-            let enqueued = store.enqueue(std::slice::from_ref(&request)).await;
+            let enqueued = store.enqueue_announced(&request, &notifier).await;
             let now = Instant::now();
-            notifier.jobs();
             let enqueued = enqueued.map_err(|error| failure(&error))?;
             inserted.extend(enqueued.iter().map(|enqueued| (enqueued.job.id, now)));
         }
@@ -148,19 +147,6 @@ async fn wake_queue(arguments: &Arguments, place: &Place) -> Result<Vec<Duration
     stop.cancel();
     worker.stop().await;
     waits
-}
-
-fn noop() -> JobRequest {
-    JobRequest {
-        kind: kind::NOOP.to_owned(),
-        resource: None,
-        args: Value::Object(serde_json::Map::new()),
-        class: "operator",
-        priority: Priority::PLANNED,
-        run_at: None,
-        max_attempts: 5,
-        must_be_newer: false,
-    }
 }
 
 fn pace(arguments: &Arguments) -> tokio::time::Interval {

@@ -74,7 +74,7 @@ pub(super) async fn head(
             -- name: admit_head
             select batch_key as "key!", priority from larder.jobs
             where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
-              and priority < $2
+              and priority <= $2
             order by priority, run_at, id
             limit 1
             "#,
@@ -97,7 +97,7 @@ pub(super) async fn head(
         -- name: admit_head_of
         select batch_key as "key!", priority from larder.jobs
         where lane = $1 and status = 'pending' and run_at <= (select clock_timestamp())
-          and priority < $4
+          and priority <= $4
           and endpoint <> all($2)
           and ($3::text[] is null or endpoint = any($3))
         order by priority, run_at, id
@@ -116,10 +116,10 @@ pub(super) async fn head(
     }))
 }
 
-/// The priority that the head must be more urgent than.
+/// The least urgent priority that the head may have.
 fn most(wanted: Wanted<'_>) -> i16 {
     match wanted.urgent {
-        true => Priority::PLANNED.0,
+        true => Priority::PLANNED.0 - 1,
         false => i16::MAX,
     }
 }

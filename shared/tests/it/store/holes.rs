@@ -190,9 +190,7 @@ async fn hole_17_a_claim_leaves_no_setting_on_its_connection(pool: sqlx::PgPool)
     let store = store_with(one, Vec::new()).await;
     let kinds = vec!["noop".to_owned()];
     let mut claimer = store.claimer("worker-a", kinds, Duration::from_secs(30));
-    store
-        .enqueue_local("noop", &[serde_json::json!({})], 2)
-        .await?;
+    store.enqueue(&noops(1, 2)).await?;
     let before: String = sqlx::query_scalar("show synchronous_commit")
         .fetch_one(store.pool())
         .await?;

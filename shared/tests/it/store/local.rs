@@ -15,10 +15,8 @@ fn claimer(store: &Store) -> Claimer {
 }
 
 async fn enqueue_noops(store: &Store, jobs: usize) -> Vec<JobId> {
-    store
-        .enqueue_local("noop", &vec![json!({}); jobs], 2)
-        .await
-        .unwrap()
+    let enqueued = store.enqueue(&noops(jobs, 2)).await.unwrap();
+    enqueued.iter().map(|enqueued| enqueued.job.id).collect()
 }
 
 fn ids(jobs: &[ClaimedJob]) -> HashSet<JobId> {
@@ -105,7 +103,8 @@ async fn of_ten_claims_one_takes_what_is_longest_due(pool: sqlx::PgPool) -> Test
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn kinds_without_a_handler_here_are_left_to_others(pool: sqlx::PgPool) -> TestResult {
     let store = Store::new(pool);
-    store.enqueue_local("newer", &[json!({})], 5).await?;
+    let newer = JobRequest::handler("newer", json!({}));
+    store.enqueue(&[newer]).await?;
 
     assert!(claimer(&store).claim(10).await?.jobs.is_empty());
     let mut other = store.claimer("worker-b", vec!["newer".to_owned()], LEASE);

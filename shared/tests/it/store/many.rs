@@ -135,9 +135,7 @@ async fn what_runs_is_asked_to_stop_and_other_lanes_are_left_alone(
     let (running, _) = enqueue_one(&store, refresh(quote(1))).await;
     admit_one(&store).await;
     let (pending, _) = enqueue_one(&store, refresh(quote(2))).await;
-    let local = store
-        .enqueue_local("noop", &[serde_json::json!({})], 5)
-        .await?;
+    let local = store.enqueue(&noops(1, 5)).await?;
     let mut lane = JobSelection::default();
     lane.filter.lane = Some("coins".to_owned());
 
@@ -151,7 +149,7 @@ async fn what_runs_is_asked_to_stop_and_other_lanes_are_left_alone(
     assert_eq!(cancelled, expected);
     assert!(store.job(running).await?.cancel_requested);
     assert_eq!(store.job(pending).await?.status, JobStatus::Cancelled);
-    assert_eq!(store.job(local[0]).await?.status, JobStatus::Pending);
+    assert_eq!(store.job(local[0].job.id).await?.status, JobStatus::Pending);
     lane.filter.lane = None;
     lane.created_before = Some(chrono::DateTime::UNIX_EPOCH);
     assert_eq!(store.cancel_many(&lane).await?.matched, 0);

@@ -1,6 +1,5 @@
 //! The days of history: made ahead, dropped when they are over, and nobody waits for either.
 
-use serde_json::json;
 use shared::store::{JobEnd, JobOutcome, Retention};
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -72,7 +71,7 @@ async fn forget_days_ahead(store: &Store) {
 /// Ends a job of its own, which must not have to wait for anybody.
 async fn finish_one(store: &Store) {
     let work = async {
-        store.enqueue_local("noop", &[json!({})], 1).await.unwrap();
+        store.enqueue(&noops(1, 1)).await.unwrap();
         let mut claimer = store.claimer("w", vec!["noop".to_owned()], DAY);
         let job = claimer.claim(1).await.unwrap().jobs.remove(0);
         let done = JobOutcome {

@@ -198,9 +198,7 @@ async fn a_process_that_freezes_while_it_admits_blocks_its_lane_for_seconds_only
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn jobs_that_lost_their_worker_twice_come_back_apart(pool: sqlx::PgPool) -> TestResult {
     let store = Store::new(pool);
-    store
-        .enqueue_local("noop", &vec![serde_json::json!({}); 40], 1)
-        .await?;
+    store.enqueue(&noops(40, 1)).await?;
     let due =
         "select count(*) from larder.jobs where status = 'pending' and run_at <= clock_timestamp()";
     for again_at_once in [true, false] {

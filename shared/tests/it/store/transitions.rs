@@ -76,11 +76,10 @@ struct Job {
 
 impl Job {
     async fn new(store: &Store) -> Self {
-        let args = [serde_json::json!({})];
-        let ids = store.enqueue_local("noop", &args, 5);
+        let enqueued = store.enqueue(&noops(1, 5)).await.unwrap();
         Self {
             store: store.clone(),
-            id: ids.await.unwrap()[0],
+            id: enqueued[0].job.id,
             token: uuid::Uuid::nil(),
         }
     }
