@@ -19,6 +19,7 @@
 
 mod absences;
 mod admit;
+mod again;
 pub mod bench;
 mod budget;
 mod cache;

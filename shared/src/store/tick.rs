@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::again::again;
 use super::{Store, StoreError};
 
 /// What one tick did, as the API shows it.
@@ -44,6 +45,10 @@ impl Store {
     ///
     /// Whatever the database reports.
     pub async fn tick(&self, keys: bool) -> Result<Ticked, StoreError> {
+        again(|| self.tick_once(keys)).await
+    }
+
+    async fn tick_once(&self, keys: bool) -> Result<Ticked, StoreError> {
         let row = sqlx::query!(
             r#"
             -- name: tick
