@@ -45,6 +45,7 @@ mod migrate;
 mod notify;
 mod plan;
 mod pool;
+mod pooler;
 mod prune;
 mod reach;
 mod record;
