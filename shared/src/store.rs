@@ -97,7 +97,7 @@ pub use reports::{LimitReport, TakenReport};
 pub use resources::{ResourceFilter, ResourceOrder, ResourceRow};
 pub use schedule::ScheduleRow;
 pub use spending::SpentBy;
-pub use tick::{ClosedLane, Ticked};
+pub use tick::{ClosedLane, Ticked, TimersTick};
 pub use upkeep::Rescued;
 pub use validators::Validator;
 

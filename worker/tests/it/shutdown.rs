@@ -129,7 +129,7 @@ async fn what_does_not_end_in_time_is_given_back_with_its_attempt(pool: PgPool) 
 async fn a_worker_that_lost_its_database_still_ends(pool: PgPool) {
     let settings = [("WORKER__SHUTDOWN_GRACE", "1s")];
     let rig = Rig::new(pool, &settings).await;
-    let mut relay = Relay::start(&rig).await;
+    let mut relay = Relay::start(&rig.pool).await;
     rig.enqueue(vec![rig.quote(1)]).await;
     let late = TroubleKind::Latency { ms: 300 };
     rig.upstream.script(Trouble::next(1, late));
