@@ -135,7 +135,8 @@ begin
         raise exception 'larder.enqueue: args must be a JSON object'
             using errcode = 'invalid_parameter_value';
     end if;
-    if pg_column_size(enqueue.args) > 65536 then
+    -- As text, since a value that comes from a table may be compressed.
+    if octet_length(enqueue.args::text) > 65536 then
         raise exception 'larder.enqueue: args has more than 64 KiB'
             using errcode = 'invalid_parameter_value';
     end if;

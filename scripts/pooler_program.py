@@ -1,10 +1,12 @@
 """Uses Larder as an application and an operator do, and fails at the first thing that does not work.
 
-Needs nothing but Python. Run by scripts/check-pooler.
+Needs Python and psql. Run by scripts/check-pooler.
 """
 
 import json
 import os
+import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -58,3 +60,29 @@ for what, method, path, body in [
 ]:
     status, answer = ask(method, path, body)
     check(what, status, {200, 202}, answer)
+
+
+def becomes(what: str, job: str, wanted: str) -> None:
+    """Waits until a job has this status."""
+    until = time.monotonic() + 30
+    while (status := ask("GET", f"/api/jobs/{job}")[1]["status"]) != wanted:
+        if time.monotonic() > until:
+            raise SystemExit(f"WRONG {what}: {job} is {status}")
+        time.sleep(0.1)
+
+
+# The lane of handlers: claimed and finished in batches, cancelled, and made to wait again.
+status, noops = ask("POST", "/api/jobs", [{"kind": "noop"}] * 200)
+check("jobs for a handler", status, {202}, noops)
+for noop in noops:
+    becomes("a job for a handler", noop["id"], "completed")
+print("ok    all of them completed")
+later = ask("POST", "/api/jobs", {"kind": "noop", "run_at": "9000-01-01T00:00:00Z"})[1]["id"]
+for what in ("cancel", "retry"):
+    status, answer = ask("POST", f"/api/jobs/{later}/{what}")
+    check(f"{what} of one of them", status, {200}, answer)
+becomes("a job that was cancelled and waits again", later, "completed")
+# In SQL, by the same way.
+enqueue = ["psql", "-XAtqc", "select larder.enqueue('noop')", os.environ["DATABASE_URL"]]
+becomes("a job put in with SQL", subprocess.check_output(enqueue, text=True).strip(), "completed")
+print("ok    a job put in with SQL")

@@ -31,7 +31,8 @@ pub(crate) async fn follow(app: &App) -> Result<(), StoreError> {
 }
 
 impl Lists {
-    fn tell(&self, followed: Followed) {
+    /// Tells what following the lists came to, unless it was told before.
+    pub(crate) fn tell(&self, followed: Followed) {
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let other = followed == Followed::OtherConfiguration;
         if other && !told.other_configuration {

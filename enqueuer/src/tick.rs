@@ -17,11 +17,8 @@ pub(crate) async fn every_so_often(app: &App) {
     }
     let mut failing = false;
     loop {
-        match tick(app, false).await {
-            Ok(ticked) => {
-                failing = false;
-                tracing::debug!(due = ticked.due, enqueued = ticked.enqueued, "tick");
-            }
+        match timers_tick(app).await {
+            Ok(()) => failing = false,
             Err(error) if !failing => {
                 failing = true;
                 tracing::warn!(cause = error.chain(), "tick failed; trying again");
@@ -34,6 +31,24 @@ pub(crate) async fn every_so_often(app: &App) {
             return;
         }
     }
+}
+
+/// A tick that asks for schedules and lists in the same statement.
+async fn timers_tick(app: &App) -> Result<(), StoreError> {
+    let ticked = app.store.timers_tick(&app.catalog.wanted()).await?;
+    tracing::debug!(due = ticked.due, enqueued = ticked.enqueued, "tick");
+    if ticked.enqueued > 0 {
+        app.notifier.jobs();
+    }
+    metrics::last_tick(ticked.at_unix_secs);
+    match ticked.followed {
+        Some(followed) if !ticked.schedules => app.lists.tell(followed),
+        // What they bring is due now.
+        _ => {
+            tick(app, false).await?;
+        }
+    }
+    Ok(())
 }
 
 /// One tick: enqueues what is due, and announces it after the commit.

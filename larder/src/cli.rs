@@ -71,14 +71,9 @@ impl<E: Error> From<&E> for Failure {
 /// The whole program: parses, runs, reports.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let outcome = match (start_logging(&arguments.command), runtime) {
-        (Ok(()), Ok(runtime)) => runtime.block_on(arguments.command.run()),
-        (Err(failure), _) => Err(failure),
-        (_, Err(error)) => Err(Failure::from(&error)),
-    };
+    let outcome = start_logging(&arguments.command).and_then(|()| {
+        worker::runtime::run(arguments.command.run()).map_err(|error| Failure::from(&error))?
+    });
     outcome.unwrap_or_else(|failure| {
         report(&failure);
         ExitCode::FAILURE

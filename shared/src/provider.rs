@@ -77,6 +77,7 @@ pub use cost::{Asked, CostError, CreditRule};
 pub use endpoint::Endpoint;
 pub use items::ListError;
 pub use join::{JoinError, Part};
+pub use key::MAX_KEY_BYTES;
 pub use limit::{Limit, Window};
 pub use problem::ProviderProblem;
 pub use rate_limit::RateLimitReading;

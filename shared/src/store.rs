@@ -19,6 +19,7 @@
 
 mod absences;
 mod admit;
+mod again;
 pub mod bench;
 mod budget;
 mod cache;
@@ -44,6 +45,7 @@ mod migrate;
 mod notify;
 mod plan;
 mod pool;
+mod pooler;
 mod prune;
 mod reach;
 mod record;
@@ -95,7 +97,7 @@ pub use reports::{LimitReport, TakenReport};
 pub use resources::{ResourceFilter, ResourceOrder, ResourceRow};
 pub use schedule::ScheduleRow;
 pub use spending::SpentBy;
-pub use tick::{ClosedLane, Ticked};
+pub use tick::{ClosedLane, Ticked, TimersTick};
 pub use upkeep::Rescued;
 pub use validators::Validator;
 

@@ -51,6 +51,10 @@ pub(crate) enum CallError {
     #[error("no complete answer in time")]
     Timeout,
 
+    /// No complete reply before the process had to end. The provider may have charged.
+    #[error("no complete answer before the worker had to stop")]
+    GivenUp,
+
     /// The connection broke after the request was handed over.
     #[error("the connection broke")]
     Broken(#[source] reqwest::Error),
@@ -71,7 +75,7 @@ impl CallError {
             Self::TooLate | Self::Stopped => "not_sent",
             Self::Connect(_) => "connect",
             Self::Unaskable | Self::Build(_) => "bad_request",
-            Self::Timeout => "timeout",
+            Self::Timeout | Self::GivenUp => "timeout",
             Self::Broken(_) => "broken",
             Self::TooLarge { .. } => "too_large",
         }

@@ -68,7 +68,7 @@ pub(crate) struct Executor {
     pub(crate) wake: Wake,
     /// Calls that are not sent yet are not sent any more.
     pub(crate) stop: CancellationToken,
-    /// What cannot be recorded by now is left to lapse.
+    /// What is not answered by now is recorded as spent, and what cannot be recorded lapses.
     pub(crate) give_up: CancellationToken,
 }
 
@@ -144,9 +144,12 @@ impl Executor {
             return Err(CallError::TooLate);
         }
         let condition = condition.map(|condition| condition.line.as_str());
-        self.client
-            .send(&request, condition, send_by, &self.stop)
-            .await
+        tokio::select! {
+            // What is there already is not thrown away.
+            biased;
+            replied = self.client.send(&request, condition, send_by, &self.stop) => replied,
+            () = self.give_up.cancelled() => Err(CallError::GivenUp),
+        }
     }
 
     /// Records until the database has it: an answer that was paid for is not dropped

@@ -30,6 +30,7 @@ mod local;
 mod pacing;
 mod process;
 mod pump;
+pub mod runtime;
 mod upkeep;
 mod usage;
 mod verdict;

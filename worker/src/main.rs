@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use shared::logging;
 use shared::setup::Setup;
-use worker::daemon;
+use worker::{daemon, runtime};
 
 /// Takes jobs out of Larder's queue and calls providers within their budget.
 #[derive(Debug, Parser)]
@@ -37,10 +37,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     setup
         .secrets
         .require(&[("DATABASE_URL", "the queue and the budget are in Postgres")])?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    runtime.block_on(daemon::run(setup, arguments.once))
+    runtime::run(daemon::run(setup, arguments.once))?
 }
 
 /// One line, and a second one for the cause: what people need, without a backtrace.

@@ -34,6 +34,9 @@ const VITAL_CONNECTIONS: u32 = 3;
 /// Connections that are kept for heartbeats alone: one, and one for when that died.
 const HEARTBEAT_CONNECTIONS: u32 = 2;
 
+/// How long the last records may take after the grace.
+const LAST: Duration = Duration::from_secs(2);
+
 /// What a worker is made of.
 #[derive(Debug, Clone)]
 pub struct WorkerOptions {
@@ -287,20 +290,28 @@ impl Worker {
 
     /// Stops in order: claims nothing more, lets calls in flight end and records them,
     /// gives the rest back with their attempts.
+    ///
+    /// When the grace is over, calls without an answer are recorded as spent and handlers are
+    /// left alone. What then cannot be recorded either, since the database does not answer,
+    /// is put right when its lease ends.
     pub async fn stop(self) {
+        let (name, grace, give_up) = (self.name.clone(), self.grace, self.give_up.clone());
+        let mut ending = std::pin::pin!(self.end_in_order());
+        if tokio::time::timeout(grace, &mut ending).await.is_err() {
+            give_up.cancel();
+            if tokio::time::timeout(LAST, ending).await.is_err() {
+                tracing::error!(worker = %name, "the database did not take the last records: jobs will be rescued, calls lapse as spent");
+            }
+        }
+        tracing::info!(worker = %name, "worker stopped");
+    }
+
+    async fn end_in_order(self) {
         self.stop.cancel();
         self.calls.close();
-        let give_up = self.give_up.clone();
-        let grace = self.grace;
-        let alarm = tokio::spawn(async move {
-            tokio::time::sleep(grace).await;
-            give_up.cancel();
-        });
         self.parts.close();
         self.parts.wait().await;
-        // A call ends by itself: at the latest at its own deadline.
         self.calls.wait().await;
-        alarm.abort();
         self.end.cancel();
         self.upkeep.close();
         // Otherwise it could say that this worker lives, after it has signed off.
@@ -308,7 +319,6 @@ impl Worker {
         if let Err(error) = self.store.worker_gone(&self.name).await {
             tracing::debug!(error = %error.chain(), "could not sign off");
         }
-        tracing::info!(worker = %self.name, "worker stopped");
     }
 }
 

@@ -3,6 +3,7 @@
 //! Every worker does it; each statement takes only what nobody else has locked, so that
 //! two workers at it share the work.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,19 +42,34 @@ impl Upkeep {
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut seen = tokio::time::interval(SEEN_EVERY);
         let mut partitions = tokio::time::interval(PARTITIONS_EVERY);
+        let mut failing = HashSet::new();
         loop {
-            let done = tokio::select! {
-                _ = seen.tick() => self.store.worker_seen(&self.worker, env!("CARGO_PKG_VERSION")).await,
-                _ = partitions.tick() => self.turn_the_pages().await,
+            let (what, done) = tokio::select! {
+                _ = seen.tick() => (
+                    "being seen",
+                    self.store.worker_seen(&self.worker, env!("CARGO_PKG_VERSION")).await,
+                ),
+                _ = partitions.tick() => ("partitions", self.turn_the_pages().await),
                 () = self.rescue.notified() => {
                     let done = self.rescue_all().await;
                     tokio::time::sleep(RESCUE_GAP).await;
-                    done
+                    ("rescue", done)
                 }
                 () = stop.cancelled() => return,
             };
-            if let Err(error) = done {
-                tracing::debug!(error = %error.chain(), "upkeep failed; it is tried again");
+            match done {
+                Ok(()) => {
+                    if failing.remove(what) {
+                        tracing::info!(what, "upkeep works again");
+                    }
+                }
+                // Once, until it works again: a database that is away would fill the log.
+                Err(error) if failing.insert(what) => {
+                    tracing::warn!(what, error = %error.chain(), "upkeep failed; it is tried again");
+                }
+                Err(error) => {
+                    tracing::debug!(what, error = %error.chain(), "upkeep failed again");
+                }
             }
         }
     }

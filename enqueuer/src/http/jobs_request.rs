@@ -218,9 +218,11 @@ fn within<T: TryFrom<i64>>(
 
 fn moment(text: &str) -> Result<DateTime<Utc>, Problem> {
     let at = DateTime::parse_from_rfc3339(text).map(|at| at.to_utc());
-    // Four digits: a later year could be stored and not be read again by everybody.
+    // Four digits: a later year could be stored and not be read again by everybody. A leap
+    // second of the last one is stored as the next year's first.
     at.ok()
         .filter(|at| (1..=9_999).contains(&at.year()))
+        .filter(|at| at.timestamp_subsec_nanos() < 1_000_000_000 || at.year() < 9_999)
         .ok_or_else(|| {
             invalid(&format!(
                 "run_at: {:?} must be a moment of RFC 3339 such as 2027-01-31T08:00:00Z",

@@ -156,7 +156,7 @@ pub(super) async fn list(
     // number of those that were shown must do.
     let skip = match (order, &after) {
         (ResourceOrder::Key, _) | (_, None) => 0,
-        (_, Some(shown)) => shown.parse().map_err(|_| cursor::wrong())?,
+        (_, Some(shown)) => shown.parse::<u32>().map_err(|_| cursor::wrong())?.into(),
     };
     let filter = ResourceFilter {
         provider: query.text("provider").map(str::to_owned),

@@ -15,6 +15,7 @@
 //! age when it was loaded, and the time since.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use shared::model::ResourceKey;
 use shared::store::{CachedEntry, Closed, EntryMark};
+use tokio::sync::Notify;
 
 use super::answer::Answer;
 use super::demand::Counter;
@@ -68,6 +70,9 @@ pub(crate) struct Copies {
     answers: Cache<Box<str>, Arc<Answer>, Bytes>,
     absent: Cache<ResourceKey, f64>,
     closed: RwLock<HashMap<String, (Closed, f64)>>,
+    /// Whether somebody was answered since the last look.
+    were_read: AtomicBool,
+    first_read: Notify,
 }
 
 impl Copies {
@@ -95,6 +100,8 @@ impl Copies {
             ),
             absent: Cache::new(MOST_ABSENT),
             closed: RwLock::default(),
+            were_read: AtomicBool::new(false),
+            first_read: Notify::new(),
         }
     }
 
@@ -113,6 +120,29 @@ impl Copies {
     pub(super) fn kept(&self, key: &ResourceKey) -> Option<(i64, bool)> {
         let held = self.entries.peek(key)?;
         Some((held.state.revision, held.state.was_read()))
+    }
+
+    /// Notes that somebody is answered from what is kept.
+    pub(super) fn note_read(&self) {
+        // Mostly it is noted already: then no cache line changes hands.
+        if !self.were_read.load(Ordering::Relaxed) && !self.were_read.swap(true, Ordering::AcqRel) {
+            self.first_read.notify_one();
+        }
+    }
+
+    /// A look begins: reads from here on count for the next one.
+    pub(super) fn expect_reads(&self) {
+        self.were_read.store(false, Ordering::Release);
+    }
+
+    /// Whether somebody was answered since the last look began.
+    pub(super) fn were_read(&self) -> bool {
+        self.were_read.load(Ordering::Acquire)
+    }
+
+    /// Waits for the first such answer. One waiter: the keeper.
+    pub(super) async fn first_read(&self) {
+        self.first_read.notified().await;
     }
 
     /// The resources whose entries are kept.

@@ -128,6 +128,7 @@ impl Needs {
 pub(super) fn count(reading: &Reading<'_>, entries: &Entries, now: f64) {
     let Reading { app, request, .. } = reading;
     let reads = app.manners.reads(reading.provider);
+    app.copies.note_read();
     let mut missing = Vec::new();
     for resource in &request.resources {
         match entries.get(&resource.key) {

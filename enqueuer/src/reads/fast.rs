@@ -47,6 +47,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>) -> Option<Response<Full
     }
     let response = answer.respond_at_once(now, &wish)?;
     answer.count(now);
+    app.copies.note_read();
     for state in answer.parts() {
         app.demand.count(&state.counter);
         state.note_read();

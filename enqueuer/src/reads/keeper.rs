@@ -7,11 +7,13 @@
 //!   ran. Ten thousand readers of one entry cost one statement.
 //! - **Looks**: what was written since the last look, which lanes are closed, which jobs have
 //!   ended that somebody waits for. A look follows each announcement of changes, and comes
-//!   once a second without one: an announcement is a hint, so whether it is lost, or nobody
-//!   can listen, no copy is older than that. What was read since it was loaded is loaded
-//!   anew; what was not is forgotten.
+//!   once a second without one while somebody reads or waits: an announcement is a hint, and
+//!   a lost one costs no more than that. What was read since it was loaded is loaded anew;
+//!   what was not is forgotten.
 //!
-//! While nothing is kept and nobody waits, the database is left alone.
+//! While nothing is kept and nobody waits, the database is left alone. While nobody reads, and
+//! announcements arrive, it is asked every [`QUIET_POLL`]; the first read after a while asks at
+//! once.
 //!
 //! # When the database is away
 //!
@@ -33,6 +35,9 @@ use crate::app::App;
 
 /// Longest time between two looks.
 const POLL: Duration = Duration::from_secs(1);
+
+/// The same while nobody reads, and announcements arrive.
+const QUIET_POLL: Duration = Duration::from_secs(10);
 
 /// Shortest time between two looks, however many changes are announced.
 const GAP: Duration = Duration::from_millis(5);
@@ -96,6 +101,8 @@ pub(crate) async fn run(app: &App, mut wishes: Wishes) {
         let woken = app.wake.cache();
         tokio::pin!(woken);
         woken.as_mut().enable();
+        // Before the look: who reads while it runs may miss what it finds.
+        app.copies.expect_reads();
         look(app, &mut position).await;
         if compared.elapsed() >= COMPARE {
             compare(app).await;
@@ -103,11 +110,17 @@ pub(crate) async fn run(app: &App, mut wishes: Wishes) {
         }
         let looked = Instant::now();
         loop {
+            let poll = match is_quiet(app) {
+                true => QUIET_POLL,
+                false => POLL,
+            };
             tokio::select! {
                 biased;
                 () = app.stop.cancelled() => return,
                 () = &mut woken, if looked.elapsed() >= GAP => break,
-                () = tokio::time::sleep_until(looked + POLL) => break,
+                () = tokio::time::sleep_until(looked + poll) => break,
+                // The next look comes sooner.
+                () = app.copies.first_read() => {}
                 taken = wishes.0.recv_many(&mut batch, MOST_LOADS) => {
                     if taken == 0 {
                         return;
@@ -122,6 +135,11 @@ pub(crate) async fn run(app: &App, mut wishes: Wishes) {
             }
         }
     }
+}
+
+/// Whether a look may wait, since nobody would see what it brings.
+fn is_quiet(app: &App) -> bool {
+    app.wake.is_listening() && !app.copies.were_read() && app.flights.is_empty()
 }
 
 async fn load(app: &App, batch: &mut Vec<Load>) {
@@ -165,6 +183,7 @@ async fn begin(app: &App, position: &mut Option<Position>) {
     match in_time(app.store.changes(None)).await {
         Ok(changes) => {
             app.copies.forget_all();
+            app.copies.set_closed(changes.closed);
             *position = Some(changes.next);
         }
         Err(error) => tracing::debug!(cause = error.chain(), "cannot look for changes"),
@@ -193,8 +212,6 @@ async fn try_look(
         begin(app, position).await;
         return Ok(());
     };
-    app.copies
-        .set_closed(in_time(app.store.closed()).await.map_err(Arc::new)?);
     // Before the entries, so that the answer of a job that has ended is seen with it.
     let ended = match jobs {
         [] => Vec::new(),
@@ -204,6 +221,7 @@ async fn try_look(
     };
     let changes = in_time(app.store.changes(Some(since))).await;
     let changes = changes.map_err(Arc::new)?;
+    app.copies.set_closed(changes.closed);
     let mut renewed = Vec::new();
     for (key, revision) in &changes.written {
         app.copies.note_present(key);

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::bad_reads::word;
 use super::harness::{Server, TestResult, json as body, problem};
 
 const KEY: &str = "coinmarketcap:/v3/cryptocurrency/quotes/latest?id=1";
@@ -10,6 +11,8 @@ const KEY: &str = "coinmarketcap:/v3/cryptocurrency/quotes/latest?id=1";
 async fn each_bad_job_is_refused_by_name_and_nothing_is_stored(pool: sqlx::PgPool) -> TestResult {
     let server = Server::start(&pool).await;
     let long = "x".repeat(65_536);
+    let words: Vec<String> = (0..600).map(|_| word()).collect();
+    let words = words.join(",");
     for (sent, status, name, detail) in [
         ("{".to_owned(), 400, "malformed-json", "EOF"),
         (String::new(), 400, "malformed-json", "EOF"),
@@ -113,6 +116,18 @@ async fn each_bad_job_is_refused_by_name_and_nothing_is_stored(pool: sqlx::PgPoo
             422,
             "invalid-field",
             "run_at",
+        ),
+        (
+            json!({"kind": "noop", "run_at": "9999-12-31T23:59:60Z"}).to_string(),
+            422,
+            "invalid-field",
+            "run_at",
+        ),
+        (
+            json!({"kind": "refresh", "resource": format!("{KEY}&convert={words}")}).to_string(),
+            422,
+            "unknown-resource",
+            "at most 2000 are kept",
         ),
         (
             json!({"kind": "noop", "run_at": "+10000-01-01T00:00:00Z"}).to_string(),

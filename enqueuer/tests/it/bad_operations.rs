@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
+use super::bad_reads::word;
 use super::harness::{Server, TestResult, json as body, number};
 
 /// Texts that a column, a number or a moment cannot hold, as they stand in a URL.
@@ -78,11 +79,17 @@ async fn what_stands_in_a_url_is_never_our_error(pool: sqlx::PgPool) -> TestResu
             is_refused_or_handled(&server, method, &path, String::new()).await;
         }
     }
+    let words: Vec<String> = (0..600).map(|_| word()).collect();
+    let path = format!(
+        "/api/resources/coinmarketcap:/v3/cryptocurrency/quotes/latest?id=1&convert={}",
+        words.join(",")
+    );
+    is_refused_or_handled(&server, Method::PUT, &path, String::new()).await;
     // A cursor that was made by hand, in the form of ours.
     for last in ["\0", "-1", "99999999999999999999", "x"] {
         let cursor: String = last.bytes().map(|byte| format!("{byte:02x}")).collect();
-        for list in ["jobs", "calls", "resources"] {
-            let path = format!("/api/{list}?cursor={cursor}");
+        for list in ["jobs?", "calls?", "resources?", "resources?sort=age&"] {
+            let path = format!("/api/{list}cursor={cursor}");
             is_refused_or_handled(&server, Method::GET, &path, String::new()).await;
         }
     }

@@ -23,12 +23,22 @@ async fn raw(server: &Server, method: &str, target: &str) -> (u16, String) {
     (status.parse().unwrap_or(0), answer)
 }
 
+/// Eight letters by chance.
+pub(crate) fn word() -> String {
+    let random = uuid::Uuid::new_v4();
+    let letters = random.as_bytes()[8..].iter();
+    letters.map(|byte| char::from(b'A' + byte % 26)).collect()
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn hostile_questions_are_refused_and_leave_nothing_behind(pool: sqlx::PgPool) -> TestResult {
     let server = Server::start(&pool).await;
     let resources = "select count(*) from larder.resources";
     let before = number(&server.store, resources).await;
     let long = "9".repeat(10_000);
+    // At random, so that the database could not make it small either.
+    let words: Vec<String> = (0..600).map(|_| word()).collect();
+    let words = words.join(",");
     let cases: Vec<(String, u16)> = vec![
         ("/proxy".into(), 404),
         ("/proxy/".into(), 404),
@@ -84,6 +94,7 @@ async fn hostile_questions_are_refused_and_leave_nothing_behind(pool: sqlx::PgPo
         ),
         (format!("{QUOTES}?id=1&convert=USD,EUR;x=%27"), 422),
         (format!("{QUOTES}?id={}", "1,".repeat(6_000)), 422),
+        (format!("{QUOTES}?id=1&convert={words}"), 422),
     ];
     for (target, expected) in &cases {
         let (status, answer) = raw(&server, "GET", target).await;

@@ -15,6 +15,7 @@ mod binary;
 mod directives;
 mod harness;
 mod health;
+mod idle;
 mod job_args;
 mod jobs;
 mod jobs_many;
@@ -25,6 +26,9 @@ mod operations;
 mod planning;
 mod process_pending;
 mod reads;
+#[path = "../../../worker/tests/it/relay.rs"]
+#[allow(dead_code, reason = "the worker's tests cut and stall it too")]
+mod relay;
 mod resources;
 mod start;
 mod triggers;

@@ -68,7 +68,7 @@ enum What {
 
 /// Measures, and leaves nothing behind, also after a signal.
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
-    let mut signals = Signals::register()?;
+    let mut signals = Signals::register_with_hangup()?;
     // These two need no database of their own.
     match &arguments.what {
         What::ServeReads => return read::serve(&mut signals).await,
@@ -88,9 +88,16 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         What::ServeReads => false,
         What::Plan(arguments) => arguments.json,
     };
+    let mut making = std::pin::pin!(Place::make());
     let place = tokio::select! {
-        place = Place::make() => place?,
-        () = signals.stop() => return Err(interrupted()),
+        place = &mut making => place?,
+        () = signals.stop() => {
+            // What is half made cannot be removed; a second signal ends it all the same.
+            if let Ok(place) = making.await {
+                place.remove().await?;
+            }
+            return Err(interrupted());
+        }
     };
     let mut report = Report::new(json);
     let measuring = async {

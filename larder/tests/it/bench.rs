@@ -144,9 +144,28 @@ async fn closed_measures_beside_waiting_jobs_and_without_them(pool: PgPool) {
 }
 
 #[sqlx::test]
+async fn enqueue_compares_with_bare_inserts(pool: PgPool) {
+    let arguments = [
+        "bench", "enqueue", "--bulk", "500", "--single", "40", "--runs", "1", "--json",
+    ];
+    let (lines, database) = measure(&url_of(&pool), &arguments);
+    assert!(!lines.is_empty());
+    assert!(!exists(&pool, &database).await);
+}
+
+#[sqlx::test]
+async fn a_hangup_ends_the_measurement_too(pool: PgPool) {
+    is_ended_by(&pool, Signal::HUP).await;
+}
+
+#[sqlx::test]
 async fn a_signal_ends_the_measurement_and_drops_its_database(pool: PgPool) {
+    is_ended_by(&pool, Signal::INT).await;
+}
+
+async fn is_ended_by(pool: &PgPool, signal: Signal) {
     let (_dir, mut command) = larder(
-        Some(&url_of(&pool)),
+        Some(&url_of(pool)),
         &["bench", "wake", "--jobs", "100000", "--rate", "10"],
     );
     let mut child = command
@@ -162,16 +181,38 @@ async fn a_signal_ends_the_measurement_and_drops_its_database(pool: PgPool) {
         assert_ne!(log.read_line(&mut line).unwrap(), 0, "ended early");
     }
     let database = database_in(&line).unwrap();
-    assert!(exists(&pool, &database).await);
+    assert!(exists(pool, &database).await);
 
     let pid = i32::try_from(child.id()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::INT).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();
     assert!(rest.ends_with("error: interrupted\n"), "{rest}");
-    assert!(!exists(&pool, &database).await);
+    assert!(!exists(pool, &database).await);
+}
+
+/// What a measurement that was killed has left is dropped by the next one; a new one may be
+/// another measurement's that has only begun.
+#[sqlx::test]
+async fn databases_that_were_left_over_are_dropped(pool: PgPool) {
+    let now: i64 = sqlx::query_scalar("select extract(epoch from now())::bigint")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let names = [now - 7_200, now].map(|at| format!("larder_bench_{at}_0123456789ab"));
+    let statement = |text: String| sqlx::raw_sql(sqlx::AssertSqlSafe(text));
+    for name in &names {
+        let create = statement(format!("create database {name} template template0"));
+        create.execute(&pool).await.unwrap();
+    }
+    let arguments = ["bench", "wake", "--jobs", "1", "--rate", "50", "--json"];
+    measure(&url_of(&pool), &arguments);
+    assert!(!exists(&pool, &names[0]).await);
+    assert!(exists(&pool, &names[1]).await);
+    let drop = statement(format!("drop database {}", names[1]));
+    drop.execute(&pool).await.unwrap();
 }
 
 #[sqlx::test]

@@ -13,8 +13,12 @@ mod commands;
 mod completions;
 mod doctor;
 mod forecast;
+mod idle;
 mod measured;
 mod private_postgres;
+#[path = "../../../worker/tests/it/relay.rs"]
+#[allow(dead_code, reason = "the worker's tests cut and stall it too")]
+mod relay;
 mod runs;
 mod simulate;
 mod survives;

@@ -13,7 +13,12 @@ use std::collections::BTreeMap;
 
 use super::parameter;
 use super::question::Question;
+use super::request_error::RequestError;
 use crate::model::{BatchKey, ProviderName, ResourceKey, ResourceSpec};
+
+/// Most bytes of a key: Postgres takes no more than 2,704 into an entry of an index, and some
+/// of them hold more than a key.
+pub const MAX_KEY_BYTES: usize = 2_000;
 
 impl Question<'_> {
     /// The batch key: the question with its items left open.
@@ -24,7 +29,14 @@ impl Question<'_> {
     }
 
     /// The resources asked for, in the order asked.
-    pub(super) fn resources(&self, provider: &ProviderName) -> Vec<ResourceSpec> {
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError::KeyTooLong`] for what the database could not keep.
+    pub(super) fn resources(
+        &self,
+        provider: &ProviderName,
+    ) -> Result<Vec<ResourceSpec>, RequestError> {
         let batch_key = self.batch_key();
         let spec = |item: Option<&String>| ResourceSpec {
             key: self.resource_key(provider, item),
@@ -33,10 +45,20 @@ impl Question<'_> {
             batch_key: batch_key.clone(),
             item: item.cloned(),
         };
-        match &self.batch {
+        let resources: Vec<ResourceSpec> = match &self.batch {
             Some(_) => self.items.iter().map(|item| spec(Some(item))).collect(),
             None => vec![spec(None)],
+        };
+        let keys = resources.iter().map(|resource| resource.key.0.len());
+        let longest = keys.max().unwrap_or_default().max(batch_key.0.len());
+        if longest > MAX_KEY_BYTES {
+            return Err(RequestError::KeyTooLong {
+                endpoint: self.endpoint.name.to_string(),
+                given: longest,
+                max: MAX_KEY_BYTES,
+            });
         }
+        Ok(resources)
     }
 
     fn resource_key(&self, provider: &ProviderName, item: Option<&String>) -> ResourceKey {

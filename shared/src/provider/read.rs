@@ -48,7 +48,7 @@ impl Provider {
         let resources = if question.endpoint.local {
             Vec::new()
         } else {
-            question.resources(&self.name)
+            question.resources(&self.name)?
         };
         Ok(ReadRequest {
             endpoint: question.endpoint.name.clone(),
@@ -90,7 +90,7 @@ impl Provider {
                 endpoint: question.endpoint.name.to_string(),
             });
         }
-        let mut resources = question.resources(&self.name);
+        let mut resources = question.resources(&self.name)?;
         match (resources.pop(), resources.len()) {
             (Some(resource), 0) => Ok(resource),
             (Some(_), others) => Err(RequestError::SeveralResources {

@@ -95,6 +95,19 @@ pub enum RequestError {
         max: usize,
     },
 
+    /// A question whose canonical key is longer than an index can hold.
+    #[error(
+        "{endpoint} was asked a question whose key has {given} bytes; at most {max} are kept: ask for less at once"
+    )]
+    KeyTooLong {
+        /// The endpoint's name.
+        endpoint: String,
+        /// Bytes of the key.
+        given: usize,
+        /// Most bytes.
+        max: usize,
+    },
+
     /// A key that names several resources where one is needed.
     #[error(
         "{given:?} names {count} resources, but only one can be meant here: write one key for each"

@@ -46,8 +46,10 @@ impl BenchDatabase {
     /// [`StoreError::BadUrl`], and whatever the server reports: most likely that the role
     /// may not create databases, see [`may_not_create`](Self::may_not_create).
     pub async fn create(url: &str) -> Result<Self, StoreError> {
+        let mut server = connect(url).await?;
+        let now = drop_leftovers(&mut server).await?;
         let id = Uuid::new_v4().simple().to_string();
-        let name = format!("larder_bench_{}", &id[..12]);
+        let name = format!("larder_bench_{now}_{}", &id[..12]);
         let database = Self {
             server: url.to_owned(),
             url: with_database(url, &name)?,
@@ -55,7 +57,7 @@ impl BenchDatabase {
         };
         // From template0, which nobody can be connected to: that would be refused.
         let create = format!("create database {} template template0", database.name);
-        execute(&mut connect(url).await?, create).await?;
+        execute(&mut server, create).await?;
         let migrated = match Store::connect_lazy(&database.url, 1) {
             Ok(store) => store.migrate().await,
             Err(error) => Err(error),
@@ -160,6 +162,37 @@ fn with_database(url: &str, name: &str) -> Result<String, StoreError> {
 
 async fn connect(url: &str) -> Result<PgConnection, StoreError> {
     Ok(connect_options(url)?.connect().await?)
+}
+
+/// Drops databases of measurements that were killed; answers the time, in Unix seconds.
+///
+/// Only those that are an hour old and have no session: between two of its parts a measurement
+/// may have none.
+async fn drop_leftovers(server: &mut PgConnection) -> Result<i64, StoreError> {
+    let row = sqlx::query!(
+        r#"
+        -- name: bench_leftovers
+        select extract(epoch from now())::bigint as "now!",
+               array(select d.datname::text from pg_database d
+                     where d.datname ~ '^larder_bench_[0-9]{1,12}_[0-9a-f]{12}$'
+                       and split_part(d.datname, '_', 3)::bigint < extract(epoch from now()) - 3600
+                       and pg_has_role(d.datdba, 'usage')
+                       and not exists (select from pg_stat_activity a where a.datid = d.oid)
+               ) as "leftovers!"
+        "#
+    )
+    .fetch_one(&mut *server)
+    .await?;
+    for name in row.leftovers {
+        // Somebody may be faster, or have come back to it.
+        if execute(server, format!("drop database {name}"))
+            .await
+            .is_ok()
+        {
+            tracing::info!(database = name, "dropped: a measurement had left it over");
+        }
+    }
+    Ok(row.now)
 }
 
 /// Runs a statement that is made of names of this module's own.

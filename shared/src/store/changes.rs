@@ -5,7 +5,11 @@
 //! transaction that was still open. So nothing is missed that commits late, whoever died
 //! before announcing it; what is still within that stretch is told twice.
 
-use super::{Store, StoreError};
+use std::collections::HashMap;
+
+use sqlx::types::Json;
+
+use super::{Closed, Store, StoreError};
 use crate::model::ResourceKey;
 
 /// From where the next look begins: a transaction's number, as text.
@@ -13,12 +17,15 @@ use crate::model::ResourceKey;
 pub struct Position(String);
 
 /// What a look found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Changes {
     /// For the next look.
     pub next: Position,
     /// Entries that were written, with their revision.
     pub written: Vec<(ResourceKey, i64)>,
+    /// The lanes that are closed at present, as [`Store::closed`] tells them: in the same
+    /// statement, since whoever keeps copies needs both once a second.
+    pub closed: HashMap<String, Closed>,
 }
 
 /// What decides whether a copy of an entry is still right.
@@ -79,28 +86,39 @@ impl Store {
     /// Whatever the database reports.
     pub async fn changes(&self, since: Option<&Position>) -> Result<Changes, StoreError> {
         let since = since.map(|position| position.0.as_str());
-        let rows = sqlx::query!(
+        let row = sqlx::query!(
             r#"
             -- name: changes
-            select pg_snapshot_xmin(s.now)::text as "next!", e.resource_key as "key?",
-                   e.revision as "revision?"
+            select pg_snapshot_xmin(s.now)::text as "next!", w.keys as "keys!", w.revisions as "revisions!",
+                   c.closed as "closed!: Json<HashMap<String, Closed>>"
             from (select pg_current_snapshot() as now) s
-            left join larder.entries e
-                on e.written_in >= $1::text::xid8
-                -- A dump that was restored carries numbers of another server.
-                and e.written_in < pg_snapshot_xmax(s.now)
+            cross join lateral (
+                select coalesce(array_agg(e.resource_key), '{}') as keys,
+                       coalesce(array_agg(e.revision), '{}') as revisions
+                from larder.entries e
+                where e.written_in >= $1::text::xid8
+                  -- A dump that was restored carries numbers of another server.
+                  and e.written_in < pg_snapshot_xmax(s.now)
+            ) w
+            cross join (
+                select coalesce(jsonb_object_agg(lane, jsonb_build_object(
+                           'reason', coalesce(closed_reason, 'closed'),
+                           'secs', case when isfinite(closed_until)
+                                        then extract(epoch from closed_until - clock_timestamp())::float8
+                                   end)), '{}') as closed
+                from larder.lanes
+                where removed_at is null and closed_until > clock_timestamp()
+            ) c
             "#,
             since,
         )
-        .fetch_all(&self.db)
+        .fetch_one(&self.db)
         .await?;
-        let next = rows.first().map(|row| Position(row.next.clone()));
+        let keys = row.keys.into_iter().map(ResourceKey);
         Ok(Changes {
-            next: next.ok_or(sqlx::Error::RowNotFound)?,
-            written: rows
-                .into_iter()
-                .filter_map(|row| Some((ResourceKey(row.key?), row.revision?)))
-                .collect(),
+            next: Position(row.next),
+            written: keys.zip(row.revisions).collect(),
+            closed: row.closed.0,
         })
     }
 }

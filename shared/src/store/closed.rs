@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use serde::Deserialize;
+
 use super::{Store, StoreError};
 
 /// A lane that takes no calls at present.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Closed {
     /// Why it was closed.
     pub reason: String,

@@ -5,7 +5,7 @@
 //! somebody else's: nothing may be left behind. So each statement is a transaction of its own
 //! then, its text goes with it, and it has no name. That costs two round trips more and a
 //! plan each time, and is only done where it is needed: whether it is, is found out once
-//! ([`is_shared`]), since neither the URL nor the server says so.
+//! ([`pooler`]), since neither the URL nor the server says so.
 //!
 //! # Not here
 //!
@@ -17,15 +17,13 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::stream::{BoxStream, StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{
-    PgArguments, PgConnectOptions, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo,
-    Postgres,
+    PgArguments, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
 };
-use sqlx::{
-    ConnectOptions as _, Connection as _, Either, Error, Execute, Executor, Row as _, SqlStr,
-};
+use sqlx::{ConnectOptions as _, Either, Error, Execute, Executor, SqlStr};
 use tokio::sync::OnceCell;
 
 use super::pool::{Lent, Pool, within};
+use super::pooler;
 
 /// How long a statement may take: a connection that died without a word is given up after it.
 /// Everything that is asked here waits for locks much less than that.
@@ -76,7 +74,7 @@ impl Db {
 
     /// Whether a pooler gives each transaction another session.
     pub(super) async fn is_shared(&self) -> Result<bool, Error> {
-        let find_out = || async { is_shared(self.pool.options()).await };
+        let find_out = || async { pooler::is_shared(self.pool.options()).await };
         self.shared.get_or_try_init(find_out).await.copied()
     }
 
@@ -129,36 +127,6 @@ impl Tx {
         let ran = within(self.patience, ran).await;
         self.lent.heard(ran).map(drop)
     }
-}
-
-/// Whether statements on one connection reach different sessions, or statements on two
-/// connections the same: then a pooler lends out sessions by the transaction.
-///
-/// Nothing is left behind by asking. A pooler with more than one idle session may answer in
-/// a way that looks direct, so it is asked in turns, and port 6543, which is where hosted
-/// poolers of this kind listen, is believed.
-pub(super) async fn is_shared(options: &PgConnectOptions) -> Result<bool, Error> {
-    if options.get_port() == 6543 {
-        return Ok(true);
-    }
-    let mut one = options.connect().await?;
-    let mut other = options.connect().await?;
-    let (mut ones, mut others) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
-        ones.push(session(&mut one).await?);
-        others.push(session(&mut other).await?);
-    }
-    // Polite, and no more: what was asked is known.
-    let _ = tokio::join!(one.close(), other.close());
-    ones.dedup();
-    others.dedup();
-    Ok(ones.len() > 1 || others.len() > 1 || ones == others)
-}
-
-/// Which of the server's processes a statement reaches. Without a prepared statement.
-async fn session(connection: &mut PgConnection) -> Result<i32, Error> {
-    let row = sqlx::raw_sql("select pg_backend_pid()");
-    row.fetch_one(connection).await?.try_get(0)
 }
 
 /// A statement that is not prepared under a name.

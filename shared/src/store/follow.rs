@@ -98,11 +98,20 @@ async fn look(
     )
     .fetch_one(executor)
     .await?;
-    Ok(match (row.digest == digest(wanted), row.changed) {
+    Ok(nothing_to_do(wanted, &row.digest, row.changed))
+}
+
+/// Why there is nothing to do, by what the rows say.
+pub(super) fn nothing_to_do(
+    wanted: &Wanted<'_>,
+    in_force: &str,
+    changed: bool,
+) -> Option<Followed> {
+    match (in_force == digest(wanted), changed) {
         (false, _) => Some(Followed::OtherConfiguration),
         (true, false) => Some(Followed::Unchanged),
         (true, true) => None,
-    })
+    }
 }
 
 /// Puts the configuration in force, with all that it tracks. Answers what is wrong with
@@ -215,7 +224,8 @@ async fn lists(tx: &mut Tx, wanted: &Wanted<'_>) -> Result<HashMap<String, Strin
         .collect())
 }
 
-fn keys(wanted: &Wanted<'_>) -> Vec<String> {
+/// The resource keys of the lists that are followed.
+pub(super) fn keys(wanted: &Wanted<'_>) -> Vec<String> {
     let list = |follow: &FollowSpec| follow.list.to_string();
     wanted.followed.iter().map(list).collect()
 }

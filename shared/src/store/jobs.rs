@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::again::again;
 use super::{Store, StoreError, finish};
 use crate::model::{JobId, JobStatus};
 use crate::store::db::Tx;
@@ -180,6 +181,11 @@ impl Store {
     ///
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it has ended.
     pub async fn cancel(&self, id: JobId) -> Result<JobRow, StoreError> {
+        again(|| self.cancel_once(id)).await?;
+        self.job(id).await
+    }
+
+    async fn cancel_once(&self, id: JobId) -> Result<(), StoreError> {
         let mut tx = self.db.begin().await?;
         // Not query_scalar!: it compares the name of the type, which Postgres tells
         // without its schema to a role that is called larder.
@@ -208,7 +214,7 @@ impl Store {
             }
         }
         tx.commit().await?;
-        self.job(id).await
+        Ok(())
     }
 
     /// Lets a failed or cancelled job wait again, with all its attempts; answers the job.
@@ -220,9 +226,13 @@ impl Store {
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it completed, is live, or
     /// is a refresh of a resource that has another live job.
     pub async fn retry(&self, id: JobId) -> Result<JobRow, StoreError> {
-        let mut tx = self.db.begin().await?;
-        let back = many::retry_in(&mut tx, &[id.0]).await?;
-        tx.commit().await?;
+        let back = again(|| async {
+            let mut tx = self.db.begin().await?;
+            let back = many::retry_in(&mut tx, &[id.0]).await?;
+            tx.commit().await?;
+            Ok(back)
+        });
+        let back = back.await?;
         let job = self.job(id).await?;
         match back {
             0 => Err(StoreError::WrongStatus {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::again::again;
 use super::{Store, StoreError, seconds};
 use crate::model::LaneName;
 
@@ -12,6 +13,10 @@ impl Store {
     ///
     /// Whatever the database reports.
     pub async fn open_lane(&self, lane: &LaneName) -> Result<bool, StoreError> {
+        again(|| self.open_lane_once(lane)).await
+    }
+
+    async fn open_lane_once(&self, lane: &LaneName) -> Result<bool, StoreError> {
         let done = sqlx::query!(
             r#"
             -- name: open_lane
@@ -38,6 +43,15 @@ impl Store {
     ///
     /// Whatever the database reports.
     pub async fn close_lane(
+        &self,
+        lane: &LaneName,
+        reason: &str,
+        time: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        again(|| self.close_lane_once(lane, reason, time)).await
+    }
+
+    async fn close_lane_once(
         &self,
         lane: &LaneName,
         reason: &str,

@@ -16,7 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{CACHE_CHANNEL, JOBS_CHANNEL, StoreError, connect_options, db};
+use super::{CACHE_CHANNEL, JOBS_CHANNEL, StoreError, connect_options, pooler};
 
 /// How often the connection is tried.
 const HEARTBEAT: Duration = Duration::from_secs(8);
@@ -99,7 +99,7 @@ impl Listener {
             while !stop.is_cancelled() {
                 let ended = async {
                     if !is_direct {
-                        match tokio::time::timeout(ANSWER, db::is_shared(&options)).await {
+                        match tokio::time::timeout(ANSWER, pooler::is_shared(&options)).await {
                             Ok(Ok(is_shared)) if is_shared => return None,
                             Ok(Ok(_)) => is_direct = true,
                             Ok(Err(error)) => return Some(error.to_string()),

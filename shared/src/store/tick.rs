@@ -1,9 +1,12 @@
 //! Makes due resources into jobs.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
 
-use super::{Store, StoreError};
+use super::again::again;
+use super::{Followed, Store, StoreError, follow};
+use crate::model::Wanted;
 
 /// What one tick did, as the API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -24,8 +27,23 @@ pub struct Ticked {
     pub at_unix_secs: f64,
 }
 
+/// What a timer's tick did, and whether one was enough.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimersTick {
+    /// As in [`Ticked`].
+    pub due: i64,
+    /// As in [`Ticked`].
+    pub enqueued: i64,
+    /// When it was, as a Unix time of the database.
+    pub at_unix_secs: f64,
+    /// Whether the moment of some schedule may be over.
+    pub schedules: bool,
+    /// Why no list has to be followed; `None` if one has another entry than last time.
+    pub followed: Option<Followed>,
+}
+
 /// A lane that takes no calls, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedLane {
     /// Which lane.
     pub lane: String,
@@ -44,11 +62,22 @@ impl Store {
     ///
     /// Whatever the database reports.
     pub async fn tick(&self, keys: bool) -> Result<Ticked, StoreError> {
+        again(|| self.tick_once(keys)).await
+    }
+
+    async fn tick_once(&self, keys: bool) -> Result<Ticked, StoreError> {
         let row = sqlx::query!(
             r#"
             -- name: tick
             select due as "due!", enqueued as "enqueued!", already_waiting as "already_waiting!", keys,
-                   extract(epoch from clock_timestamp())::float8 as "at_unix_secs!"
+                   extract(epoch from clock_timestamp())::float8 as "at_unix_secs!",
+                   (select coalesce(jsonb_agg(jsonb_build_object(
+                               'lane', lane, 'reason', closed_reason,
+                               'until', case when isfinite(closed_until) then closed_until end)
+                               order by lane), '[]')
+                    from larder.lanes
+                    where removed_at is null and closed_until > clock_timestamp()
+                   ) as "closed_lanes!: Json<Vec<ClosedLane>>"
             from larder.enqueue_due(p_keys => $1)
             "#,
             keys,
@@ -61,7 +90,48 @@ impl Store {
             already_waiting: row.already_waiting,
             keys: keys.then(|| row.keys.unwrap_or_default()),
             at_unix_secs: row.at_unix_secs,
-            closed_lanes: self.closed_lanes().await?,
+            closed_lanes: row.closed_lanes.0,
+        })
+    }
+
+    /// A tick, and a look whether schedules and lists have to be seen to, in one statement:
+    /// mostly they have not, and many timers tick for years. If they have, do that, and tick
+    /// again.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn timers_tick(&self, wanted: &Wanted<'_>) -> Result<TimersTick, StoreError> {
+        again(|| self.timers_tick_once(wanted)).await
+    }
+
+    async fn timers_tick_once(&self, wanted: &Wanted<'_>) -> Result<TimersTick, StoreError> {
+        let row = sqlx::query!(
+            r#"
+            -- name: timers_tick
+            select d.due as "due!", d.enqueued as "enqueued!", c.digest as "digest!",
+                   extract(epoch from clock_timestamp())::float8 as "at_unix_secs!",
+                   -- The same as in due_schedules and follow_look.
+                   exists (select from larder.schedules s
+                           where (s.next_tick_at is null or s.next_tick_at <= (select clock_timestamp()))
+                             and exists (select from larder.resources r where r.schedule_id = s.id)
+                   ) as "schedules!",
+                   exists (select from larder.entries e
+                           where e.resource_key = any($1)
+                             and c.lists ->> e.resource_key is distinct from e.call_id::text) as "changed!"
+            from larder.enqueue_due() d
+            cross join larder.configuration c
+            "#,
+            &follow::keys(wanted),
+        )
+        .fetch_one(&self.db)
+        .await?;
+        Ok(TimersTick {
+            due: row.due,
+            enqueued: row.enqueued,
+            at_unix_secs: row.at_unix_secs,
+            schedules: row.schedules,
+            followed: follow::nothing_to_do(wanted, &row.digest, row.changed),
         })
     }
 

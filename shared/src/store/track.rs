@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::again::again;
 use super::{Store, StoreError, resources, seconds};
 use crate::model::{Pace, ResourceSpec, TrackSpec, Tracking};
 use crate::store::db::Tx;
@@ -14,6 +15,14 @@ impl Store {
     ///
     /// Whatever the database reports.
     pub async fn track(
+        &self,
+        resource: &ResourceSpec,
+        tracking: &Tracking,
+    ) -> Result<(), StoreError> {
+        again(|| self.track_once(resource, tracking)).await
+    }
+
+    async fn track_once(
         &self,
         resource: &ResourceSpec,
         tracking: &Tracking,
@@ -35,6 +44,10 @@ impl Store {
     ///
     /// Whatever the database reports.
     pub async fn untrack(&self, key: &str) -> Result<bool, StoreError> {
+        again(|| self.untrack_once(key)).await
+    }
+
+    async fn untrack_once(&self, key: &str) -> Result<bool, StoreError> {
         let done = sqlx::query!(
             r#"
             -- name: untrack

@@ -4,6 +4,7 @@ mod admit;
 mod alerts;
 mod breaker;
 mod calendar;
+mod conflicts;
 mod copies;
 mod discovered;
 mod enqueue;

@@ -8,7 +8,7 @@ use sandbox::{Trouble, TroubleKind};
 use shared::model::kind::AnyArgs;
 use shared::model::{JobId, ResourceSpec};
 use sqlx::{AssertSqlSafe, PgPool};
-use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 use worker::{Handler, HandlerContext, Handlers, Outcome, Worker, WorkerOptions};
 
 use crate::rig::{Rig, Setting, eventually};
@@ -167,10 +167,10 @@ async fn statements_that_run_into_their_time_out_are_tried_again(pool: PgPool) {
     );
 }
 
-/// Takes a connection of those that handlers share with the rest of the worker.
+/// Keeps a connection of those that claims and handlers share: with a statement that waits.
 struct Hogging {
-    holding: Arc<AtomicUsize>,
-    let_go: Arc<Notify>,
+    begun: Arc<AtomicUsize>,
+    go: CancellationToken,
 }
 
 impl Handler for Hogging {
@@ -178,49 +178,65 @@ impl Handler for Hogging {
     type Args = AnyArgs;
 
     async fn run(&self, _args: AnyArgs, context: HandlerContext) -> Outcome {
-        loop {
-            let let_go = self.let_go.notified();
-            if let Ok(_held) = context.services.store.pool().acquire().await {
-                self.holding.fetch_add(1, Ordering::SeqCst);
-                let_go.await;
-                return Outcome::Done;
-            }
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        self.go.cancelled().await;
+        match context.services.store.worker_gone("nobody").await {
+            Ok(()) => Outcome::Done,
+            Err(error) => Outcome::fail(error.to_string()),
         }
     }
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_pool_that_is_used_up_costs_no_lease_and_no_answer(pool: PgPool) {
-    let settings = [SHORT, &[("WORKER__DATABASE_CONNECTIONS", "3")]].concat();
+    let settings = [SHORT, &[("WORKER__DATABASE_CONNECTIONS", "2")]].concat();
     let rig = Rig::new(pool, &settings).await;
-    let (holding, let_go) = (Arc::default(), Arc::new(Notify::new()));
+    let (begun, go) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
     let hogging = Hogging {
-        holding: Arc::clone(&holding),
-        let_go: Arc::clone(&let_go),
+        begun: Arc::clone(&begun),
+        go: go.clone(),
     };
-    // The claims keep the third.
-    let mut hogs = rig.enqueue_kind("hogging", 2).await;
+    let late = TroubleKind::Latency { ms: 3_000 };
+    rig.upstream.script(Trouble::always(late));
+    let mut jobs = rig.enqueue_kind("hogging", 2).await;
+    let call = rig.enqueue(lists(&rig, 1)).await[0];
     let worker = Worker::start(WorkerOptions {
         handlers: Handlers::shipped().with(hogging),
         ..rig.options()
     })
     .unwrap();
-    eventually("all connections are taken", async || {
-        (holding.load(Ordering::SeqCst) == 2).then_some(())
+    rig.arrived(1).await;
+    eventually("both run", async || {
+        (begun.load(Ordering::SeqCst) == 2).then_some(())
     })
     .await;
-    // Claimed and recorded all the same.
-    let noops = rig.enqueue_kind("noop", 3).await;
+    let mut held = rig.pool.begin().await.unwrap();
+    sqlx::query("lock table larder.workers in access exclusive mode")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    go.cancel();
+    let waiting = "select count(*) from pg_stat_activity
+                   where datname = current_database() and wait_event_type = 'Lock'";
+    becomes(&rig.pool, waiting, 2).await;
+    // The answer comes now, and this one can only wait: both connections are taken.
+    jobs.extend(rig.enqueue_kind("noop", 1).await);
     rig.notify().await;
-    each_once(&rig, noops).await;
+    assert_eq!(ended(&rig, call).await.status, "completed");
     tokio::time::sleep(PAST_LEASE).await;
     let lost = "select count(*) from larder.jobs where kind = 'hogging'
                   and (status <> 'running' or attempt <> 1 or rescues > 0
                        or leased_until < clock_timestamp())";
     assert_eq!(number(&rig.pool, lost).await, 0);
-    let_go.notify_waiters();
-    hogs.extend(rig.enqueue(lists(&rig, 1)).await);
-    each_once(&rig, hogs).await;
+    let unclaimed = "select count(*) from larder.jobs where kind = 'noop' and status = 'pending'";
+    assert_eq!(
+        number(&rig.pool, unclaimed).await,
+        1,
+        "a connection was free"
+    );
+    held.rollback().await.unwrap();
+    jobs.push(call);
+    each_once(&rig, jobs).await;
     worker.stop().await;
 }
 

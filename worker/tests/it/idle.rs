@@ -12,7 +12,7 @@ use crate::spawned::Spawned;
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn an_idle_worker_does_fewer_than_two_statements_a_second(pool: PgPool) {
     let rig = Rig::new(pool, &[]).await;
-    let relay = Relay::start(&rig).await;
+    let relay = Relay::start(&rig.pool).await;
     let job = rig.enqueue(vec![rig.quote(1)]).await[0];
     let url = relay.url();
     let _worker = Spawned::start(&rig, &[("DATABASE_URL", &url)], &[]);

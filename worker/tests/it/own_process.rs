@@ -32,6 +32,19 @@ impl Handler for Aborting {
     }
 }
 
+/// Takes a thread of its worker for longer than any test waits.
+struct Blocking;
+
+impl Handler for Blocking {
+    const KIND: &'static str = "blocking";
+    type Args = AnyArgs;
+
+    async fn run(&self, _args: AnyArgs, _context: HandlerContext) -> Outcome {
+        std::thread::sleep(Duration::from_secs(600));
+        Outcome::Done
+    }
+}
+
 /// Writes down that it runs, waits until it may end, and writes that down.
 pub(crate) struct Noting(pub(crate) PathBuf);
 
@@ -123,19 +136,25 @@ impl OwnProcess {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[test]
 #[ignore = "run by other tests, as a process of its own"]
-async fn a_worker_for_other_tests() {
-    let Some(directory) = std::env::var_os(DIRECTORY).map(PathBuf::from) else {
-        return;
-    };
+fn a_worker_for_other_tests() {
+    if let Some(directory) = std::env::var_os(DIRECTORY) {
+        worker::runtime::run(work_in(PathBuf::from(directory))).unwrap();
+    }
+}
+
+async fn work_in(directory: PathBuf) {
     let environment: BTreeMap<String, String> = std::env::vars().collect();
     shared::logging::init(&environment).unwrap();
     let setup = Setup::from_environment(environment, &directory, None).unwrap();
     let worker = Worker::start(WorkerOptions {
         database_url: setup.environment["DATABASE_URL"].clone(),
         listen_url: None,
-        handlers: Handlers::shipped().with(Aborting).with(Noting(directory)),
+        handlers: Handlers::shipped()
+            .with(Aborting)
+            .with(Blocking)
+            .with(Noting(directory)),
         catalog: setup.catalog,
         secrets: setup.secrets,
     })

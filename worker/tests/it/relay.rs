@@ -5,13 +5,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use sqlx::PgPool;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::rig::Rig;
-
-/// Hands connections on to the rig's database.
+/// Hands connections on to a test's database.
 pub(crate) struct Relay {
     addr: SocketAddr,
     target: String,
@@ -23,8 +22,8 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    pub(crate) async fn start(rig: &Rig) -> Self {
-        let options = rig.pool.connect_options();
+    pub(crate) async fn start(pool: &PgPool) -> Self {
+        let options = pool.connect_options();
         let mut relay = Self {
             addr: SocketAddr::from(([127, 0, 0, 1], 0)),
             target: format!("{}:{}", options.get_host(), options.get_port()),

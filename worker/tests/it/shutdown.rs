@@ -8,9 +8,10 @@ use shared::model::kind::AnyArgs;
 use sqlx::PgPool;
 use worker::{Handler, HandlerContext, Outcome};
 
+use crate::own_process::OwnProcess;
 use crate::relay::Relay;
-use crate::rig::{Rig, eventually};
-use crate::rows::{becomes, calls, job, number};
+use crate::rig::{Rig, Setting, eventually};
+use crate::rows::{becomes, calls, ended, job, number};
 use crate::spawned::Spawned;
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
@@ -125,11 +126,87 @@ async fn what_does_not_end_in_time_is_given_back_with_its_attempt(pool: PgPool) 
     assert_eq!(number(&rig.pool, waiting).await, 12);
 }
 
+/// A short grace, and calls that may take much longer.
+const PRESSED: &[Setting<'_>] = &[
+    ("WORKER__SHUTDOWN_GRACE", "2s"),
+    ("WORKER__CALL_TIMEOUT", "120s"),
+    ("WORKER__LEASE", "240s"),
+];
+
+/// The grace, and the moment that the last records take.
+const PRESSED_END: Duration = Duration::from_secs(2 + 2);
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_call_that_is_not_answered_ends_with_the_grace_and_counts_as_spent(pool: PgPool) {
+    let rig = Rig::new(pool, PRESSED).await;
+    let asked = rig.enqueue(vec![rig.quote(1)]).await[0];
+    let late = TroubleKind::Latency { ms: 100_000 };
+    rig.upstream.script(Trouble::next(1, late));
+    let mut worker = Spawned::start(&rig, &[], &[]);
+    rig.arrived(1).await;
+    let told = Instant::now();
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.exit().await.code(), Some(0), "{}", worker.log());
+    assert!(told.elapsed() < PRESSED_END, "{:?}", told.elapsed());
+
+    let calls = calls(&rig.pool).await;
+    assert_eq!(
+        (calls.len(), calls[0].requests, calls[0].credits),
+        (1, 1, Some(calls[0].reserved_credits))
+    );
+    assert_eq!(calls[0].outcome.as_deref(), Some("timeout"));
+    // Nobody need wait for its lease.
+    let left = job(&rig.pool, asked).await;
+    assert_eq!((left.status.as_str(), left.attempt), ("pending", 1));
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn handlers_that_hang_or_block_their_thread_end_with_the_grace(pool: PgPool) {
+    let rig = Rig::new(pool, PRESSED).await;
+    rig.enqueue_kind("noting", 1).await;
+    rig.enqueue_kind("blocking", 1).await;
+    let mut worker = OwnProcess::start(&rig);
+    let running = "select count(*) from larder.jobs where status = 'running'";
+    becomes(&rig.pool, running, 2).await;
+    // What blocks takes one thread, and others go on.
+    let next = rig.enqueue_kind("noop", 1).await[0];
+    rig.notify().await;
+    assert_eq!(ended(&rig, next).await.status, "completed");
+    let told = Instant::now();
+    worker.signal(Signal::TERM);
+    assert!(worker.exit().await.success());
+    assert!(told.elapsed() < PRESSED_END, "{:?}", told.elapsed());
+    let waiting = "select count(*) from larder.jobs
+                   where status = 'pending' and attempt = 0 and lease_token is null";
+    assert_eq!(number(&rig.pool, waiting).await, 2);
+}
+
+/// Nothing can be recorded while the ledger is locked.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_ledger_that_is_locked_holds_up_no_end(pool: PgPool) {
+    let rig = Rig::new(pool, PRESSED).await;
+    rig.enqueue(vec![rig.quote(1)]).await;
+    let late = TroubleKind::Latency { ms: 1_000 };
+    rig.upstream.script(Trouble::next(1, late));
+    let mut worker = Spawned::start(&rig, &[], &[]);
+    rig.arrived(1).await;
+    let mut held = rig.pool.begin().await.unwrap();
+    sqlx::query("lock table larder.api_calls in access exclusive mode")
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    let told = Instant::now();
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.exit().await.code(), Some(0), "{}", worker.log());
+    assert!(told.elapsed() < PRESSED_END + Duration::from_secs(2));
+    held.rollback().await.unwrap();
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_worker_that_lost_its_database_still_ends(pool: PgPool) {
     let settings = [("WORKER__SHUTDOWN_GRACE", "1s")];
     let rig = Rig::new(pool, &settings).await;
-    let mut relay = Relay::start(&rig).await;
+    let mut relay = Relay::start(&rig.pool).await;
     rig.enqueue(vec![rig.quote(1)]).await;
     let late = TroubleKind::Latency { ms: 300 };
     rig.upstream.script(Trouble::next(1, late));

@@ -20,9 +20,9 @@ const SHORT: &[Setting<'_>] = &[
     ("WORKER__CONNECT_TIMEOUT", "1s"),
 ];
 
-/// How long a worker may take to stop: what the configuration gives it, and what a slow
-/// machine adds.
-const GRACE: Duration = Duration::from_secs(20 + 20);
+/// How long a worker may take to stop: what the configuration gives it, and the moment that
+/// the last records take.
+const GRACE: Duration = Duration::from_secs(20 + 2);
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn workers_that_are_exchanged_under_load_lose_nothing_and_do_nothing_twice(pool: PgPool) {

@@ -122,7 +122,7 @@ async fn a_listener_that_was_cut_off_listens_again_and_misses_nothing(pool: PgPo
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_listener_whose_connection_died_without_a_word_listens_again(pool: PgPool) {
     let rig = Rig::new(pool, HARDLY_POLLING).await;
-    let relay = Relay::start(&rig).await;
+    let relay = Relay::start(&rig.pool).await;
     let worker = Worker::start(WorkerOptions {
         listen_url: Some(relay.url()),
         ..rig.options()
@@ -137,7 +137,7 @@ async fn a_listener_whose_connection_died_without_a_word_listens_again(pool: PgP
         rig.notify().await;
         process = listening(&rig, process).await;
         let found = stalled.elapsed();
-        assert!(found <= Duration::from_secs(15 + 5), "{found:?}");
+        assert!(found <= Duration::from_secs(15), "{found:?}");
         assert_eq!(ended(&rig, asked).await.status, "completed");
         // Heard on the new connection.
         let asked = Instant::now();
@@ -153,7 +153,7 @@ async fn a_listener_whose_connection_died_without_a_word_listens_again(pool: PgP
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_worker_whose_connections_all_died_without_a_word_goes_on(pool: PgPool) {
     let rig = Rig::new(pool, &[("WORKER__POLL_INTERVAL", "50ms")]).await;
-    let relay = Relay::start(&rig).await;
+    let relay = Relay::start(&rig.pool).await;
     let worker = Worker::start(WorkerOptions {
         database_url: relay.url(),
         listen_url: Some(relay.url()),
@@ -215,7 +215,7 @@ async fn a_worker_whose_connections_are_all_terminated_goes_on(pool: PgPool) {
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn an_answer_that_came_while_the_database_was_away_is_recorded_when_it_is_back(pool: PgPool) {
     let rig = Rig::new(pool, &[]).await;
-    let mut relay = Relay::start(&rig).await;
+    let mut relay = Relay::start(&rig.pool).await;
     let late = TroubleKind::Latency { ms: 300 };
     rig.upstream.script(Trouble::next(1, late));
     let job = rig.enqueue(vec![rig.quote(1)]).await[0];

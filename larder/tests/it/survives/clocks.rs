@@ -5,13 +5,12 @@ use std::collections::HashSet;
 use crate::chaos::crew::clock_is_off;
 use crate::chaos::process::faketime;
 
-use super::{Feeder, Site, directory};
+use super::{Feeder, Site, directory, not_run};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::print_stderr, reason = "says that it was not run")]
 async fn clocks_that_are_ten_minutes_off_change_nothing() {
     if faketime().is_none() {
-        eprintln!("not run: libfaketime is not installed (scripts/install-faketime)");
+        not_run("libfaketime is not installed (scripts/install-faketime)");
         return;
     }
     let dir = directory();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::{Feeder, PATIENCE, Site, directory};
+use super::{Feeder, PATIENCE, Site, directory, not_run};
 
 /// A file system of its own in memory, unmounted when dropped.
 struct SmallDisk(PathBuf);
@@ -44,11 +44,10 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::print_stderr, reason = "says that it was not run")]
 async fn a_disk_that_is_full_loses_no_job() {
     let dir = directory();
     let Some(disk) = SmallDisk::mount(dir.path()) else {
-        eprintln!("not run: this user may not mount a small file system");
+        not_run("this user may not mount a small file system");
         return;
     };
     let mut site = Site::start(dir.path(), 2).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{PATIENCE, Site, directory};
+use super::{PATIENCE, Site, directory, not_run};
 
 /// Processes that have this one as their parent.
 fn children(of: u32) -> Vec<u32> {
@@ -80,7 +80,6 @@ async fn as_first_process(site: &Site, program: &Path, says: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[allow(clippy::print_stderr, reason = "says that it was not run")]
 async fn the_first_process_of_a_container_stops_when_told_and_leaves_no_zombies() {
     let mut probe = Command::new("unshare");
     if !succeeds(
@@ -88,7 +87,7 @@ async fn the_first_process_of_a_container_stops_when_told_and_leaves_no_zombies(
             .args(["--pid", "--fork", "true"])
             .stderr(Stdio::null()),
     ) {
-        eprintln!("not run: this user may not make a process namespace");
+        not_run("this user may not make a process namespace");
         return;
     }
     let dir = directory();

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::JobFilter;
 use crate::model::JobStatus;
+use crate::store::again::again;
 use crate::store::db::Tx;
 use crate::store::{Store, StoreError, finish};
 
@@ -73,43 +74,57 @@ impl Store {
         let mut retried = Retried::default();
         let mut before = Uuid::max();
         while let Some(room) = selection.room(retried.matched) {
-            let mut tx = self.db.begin().await?;
-            let ids = sqlx::query_scalar!(
-                r#"
-                -- name: retry_pick
-                select id from larder.finished_jobs
-                where status in ('failed', 'cancelled')
-                  and ($1::text is null or status = $1::text::larder.job_status)
-                  and ($2::text is null or lane = $2)
-                  and ($3::text is null or kind = $3)
-                  and ($4::timestamptz is null or created_at < $4)
-                  and id < $5
-                order by id desc
-                limit $6
-                -- One that somebody else holds is being retried, or pruned.
-                for update skip locked
-                "#,
-                selection.filter.status as Option<JobStatus>,
-                selection.filter.lane,
-                selection.filter.kind,
-                selection.created_before,
-                before,
-                room,
-            )
-            .fetch_all(&mut tx)
-            .await?;
-            let Some(last) = ids.last() else {
+            let batch = again(|| self.retry_batch(selection, before, room)).await?;
+            let Some((last, picked, back)) = batch else {
                 break;
             };
-            before = *last;
-            let picked = u64::try_from(ids.len()).unwrap_or(u64::MAX);
-            let back = retry_in(&mut tx, &ids).await?;
-            tx.commit().await?;
+            before = last;
             retried.matched += picked;
             retried.retried += back;
             retried.already_waiting += picked - back;
         }
         Ok(retried)
+    }
+
+    /// The last job that was picked, how many there were, and how many of them wait again.
+    async fn retry_batch(
+        &self,
+        selection: &JobSelection,
+        before: Uuid,
+        room: i64,
+    ) -> Result<Option<(Uuid, u64, u64)>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let ids = sqlx::query_scalar!(
+            r#"
+            -- name: retry_pick
+            select id from larder.finished_jobs
+            where status in ('failed', 'cancelled')
+              and ($1::text is null or status = $1::text::larder.job_status)
+              and ($2::text is null or lane = $2)
+              and ($3::text is null or kind = $3)
+              and ($4::timestamptz is null or created_at < $4)
+              and id < $5
+            order by id desc
+            limit $6
+            -- One that somebody else holds is being retried, or pruned.
+            for update skip locked
+            "#,
+            selection.filter.status as Option<JobStatus>,
+            selection.filter.lane,
+            selection.filter.kind,
+            selection.created_before,
+            before,
+            room,
+        )
+        .fetch_all(&mut tx)
+        .await?;
+        let Some(last) = ids.last() else {
+            return Ok(None);
+        };
+        let back = retry_in(&mut tx, &ids).await?;
+        tx.commit().await?;
+        let picked = u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        Ok(Some((*last, picked, back)))
     }
 
     /// Cancels the pending jobs that are picked, and asks the running ones to stop, the
@@ -122,44 +137,59 @@ impl Store {
         let mut cancelled = Cancelled::default();
         let mut after = Uuid::nil();
         while let Some(room) = selection.room(cancelled.matched) {
-            let mut tx = self.db.begin().await?;
-            let rows = sqlx::query!(
-                r#"
-                -- name: cancel_pick
-                select id, status = 'running' as "running!" from larder.jobs
-                where ($1::text is null or status = $1::text::larder.job_status)
-                  and ($2::text is null or lane = $2)
-                  and ($3::text is null or kind = $3)
-                  and ($4::timestamptz is null or created_at < $4)
-                  and id > $5
-                order by id
-                limit $6
-                for update
-                "#,
-                selection.filter.status as Option<JobStatus>,
-                selection.filter.lane,
-                selection.filter.kind,
-                selection.created_before,
-                after,
-                room,
-            )
-            .fetch_all(&mut tx)
-            .await?;
-            let Some(last) = rows.last() else {
+            let batch = again(|| self.cancel_batch(selection, after, room)).await?;
+            let Some((last, pending, running)) = batch else {
                 break;
             };
-            after = last.id;
-            let (running, pending): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.running);
-            let running: Vec<Uuid> = running.into_iter().map(|row| row.id).collect();
-            let pending: Vec<Uuid> = pending.into_iter().map(|row| row.id).collect();
-            super::request_cancel_in(&mut tx, &running).await?;
-            finish::cancel_in(&mut tx, &pending).await?;
-            tx.commit().await?;
-            cancelled.cancelled += u64::try_from(pending.len()).unwrap_or(u64::MAX);
-            cancelled.cancel_requested += u64::try_from(running.len()).unwrap_or(u64::MAX);
+            after = last;
+            cancelled.cancelled += pending;
+            cancelled.cancel_requested += running;
             cancelled.matched = cancelled.cancelled + cancelled.cancel_requested;
         }
         Ok(cancelled)
+    }
+
+    /// The last job that was picked, and how many were pending and running.
+    async fn cancel_batch(
+        &self,
+        selection: &JobSelection,
+        after: Uuid,
+        room: i64,
+    ) -> Result<Option<(Uuid, u64, u64)>, StoreError> {
+        let mut tx = self.db.begin().await?;
+        let rows = sqlx::query!(
+            r#"
+            -- name: cancel_pick
+            select id, status = 'running' as "running!" from larder.jobs
+            where ($1::text is null or status = $1::text::larder.job_status)
+              and ($2::text is null or lane = $2)
+              and ($3::text is null or kind = $3)
+              and ($4::timestamptz is null or created_at < $4)
+              and id > $5
+            order by id
+            limit $6
+            for update
+            "#,
+            selection.filter.status as Option<JobStatus>,
+            selection.filter.lane,
+            selection.filter.kind,
+            selection.created_before,
+            after,
+            room,
+        )
+        .fetch_all(&mut tx)
+        .await?;
+        let Some(last) = rows.last().map(|row| row.id) else {
+            return Ok(None);
+        };
+        let (running, pending): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.running);
+        let running: Vec<Uuid> = running.into_iter().map(|row| row.id).collect();
+        let pending: Vec<Uuid> = pending.into_iter().map(|row| row.id).collect();
+        super::request_cancel_in(&mut tx, &running).await?;
+        finish::cancel_in(&mut tx, &pending).await?;
+        tx.commit().await?;
+        let count = |ids: &[Uuid]| u64::try_from(ids.len()).unwrap_or(u64::MAX);
+        Ok(Some((last, count(&pending), count(&running))))
     }
 }
 

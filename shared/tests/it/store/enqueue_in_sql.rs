@@ -78,3 +78,17 @@ async fn the_last_moment_that_is_taken_can_be_read_by_everybody(pool: sqlx::PgPo
     store.look(&["noop".to_owned()]).await?;
     Ok(())
 }
+
+/// Kept in a table, it takes far less room than it has letters.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn args_are_measured_as_people_write_them(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let kept = "create table kept as select jsonb_build_object('a', repeat('x', 65537)) as args";
+    sqlx::query(kept).execute(store.pool()).await?;
+    let enqueued = sqlx::query("select larder.enqueue('noop', args) from kept")
+        .execute(store.pool())
+        .await;
+    let refused = enqueued.expect_err("64 KiB and more").to_string();
+    assert!(refused.contains("args has more than 64 KiB"), "{refused}");
+    Ok(())
+}

@@ -17,7 +17,6 @@ enum Misdeed {
     Panic(String),
     PanicWhenDropped,
     Hang,
-    Block,
     NulInError,
     WaitForEver,
 }
@@ -57,10 +56,6 @@ impl Handler for Misbehaving {
             Misdeed::Hang => {
                 let _held = OnDrop(Arc::clone(&self.dropped));
                 std::future::pending().await
-            }
-            Misdeed::Block => {
-                std::thread::sleep(std::time::Duration::from_secs(4));
-                Outcome::Done
             }
             Misdeed::NulInError => Outcome::fail("a\0b"),
             Misdeed::WaitForEver => Outcome::Retry {
