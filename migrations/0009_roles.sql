@@ -46,7 +46,7 @@ begin
     grant select on larder.cache, larder.budget, larder.api_calls to larder_reader;
     foreach name in array array[
         'entries', 'resources', 'lanes', 'limits', 'limit_windows', 'limit_reports',
-        'discovered_windows', 'api_calls', 'jobs', 'finished_jobs'
+        'discovered_windows', 'api_calls', 'ended_calls', 'jobs', 'finished_jobs'
     ] loop
         execute format('grant select on larder.%I to larder_reader', name);
         execute format('drop policy if exists larder_reader on larder.%I', name);

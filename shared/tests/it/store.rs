@@ -23,6 +23,7 @@ mod races;
 mod record;
 mod replaced;
 mod rescue;
+mod roles;
 mod rolling;
 mod share;
 mod transitions;
