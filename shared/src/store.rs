@@ -81,6 +81,7 @@ pub use finish::{JobEnd, JobOutcome};
 pub use follow::{Followed, ListProblem};
 pub use health::{DatabaseHealth, LastCall, SchemaHealth};
 pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
+pub use lane::Lane;
 pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look};
 pub use migrate::MIGRATOR;
