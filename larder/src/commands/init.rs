@@ -8,7 +8,8 @@ use shared::setup::Setup;
 use shared::store::Store;
 
 use super::connect::{CONNECT, failure};
-use crate::cli::{Failure, Outcome, say};
+use super::table::{print_json, print_text};
+use crate::cli::{Failure, Outcome};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -19,6 +20,10 @@ pub(crate) struct Arguments {
     /// Also make the roles larder_app and larder_reader, and grant them what they need
     #[arg(long)]
     roles: bool,
+
+    /// Print what was found and done as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Migrates, syncs, and enqueues what is due. Doing it again changes nothing.
@@ -37,17 +42,26 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         store.make_roles().await.map_err(|error| {
             failure(&error).with_help("log in as the schema's owner, with the right to make roles")
         })?;
-        say(
-            "The roles larder_app and larder_reader are there; docs/security.md says how to use them.\n",
-        );
     }
     let ticked = store.tick(false).await.map_err(|error| failure(&error))?;
-    say(&format!(
-        "The schema is current. From {}: {} providers, {} tracked resources; {} jobs enqueued.\n",
-        setup.origin,
-        setup.catalog.providers().count(),
-        setup.catalog.tracked().len(),
-        ticked.enqueued,
+    let providers = setup.catalog.providers().count();
+    let tracked = setup.catalog.tracked().len();
+    let (origin, enqueued) = (setup.origin.to_string(), ticked.enqueued);
+    if arguments.json {
+        print_json(&serde_json::json!({
+            "configuration": origin, "providers": providers, "tracked": tracked, "enqueued": enqueued,
+            "roles": arguments.roles,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.roles {
+        print_text(
+            "The roles larder_app and larder_reader are there; docs/security.md says how to use them.",
+        );
+    }
+    print_text(&format!(
+        "The schema is current. From {origin}: {providers} providers, {tracked} tracked resources; \
+         {enqueued} jobs enqueued."
     ));
     Ok(ExitCode::SUCCESS)
 }
