@@ -57,6 +57,7 @@ mod tick;
 mod track;
 mod upkeep;
 mod validators;
+mod views;
 
 use std::str::FromStr;
 use std::time::Duration;

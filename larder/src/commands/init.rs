@@ -43,6 +43,9 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             failure(&error).with_help("log in as the schema's owner, with the right to make roles")
         })?;
     }
+    let has_view = store.make_jobs_view().await.map_err(|error| {
+        failure(&error).with_help("log in as the schema's owner: public.background_jobs is missing")
+    })?;
     let ticked = store.tick(false).await.map_err(|error| failure(&error))?;
     let providers = setup.catalog.providers().count();
     let tracked = setup.catalog.tracked().len();
@@ -50,13 +53,19 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
     if arguments.json {
         print_json(&serde_json::json!({
             "configuration": origin, "providers": providers, "tracked": tracked, "enqueued": enqueued,
-            "roles": arguments.roles,
+            "roles": arguments.roles, "background_jobs": has_view,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.roles {
         print_text(
             "The roles larder_app and larder_reader are there; docs/security.md says how to use them.",
+        );
+    }
+    if !has_view {
+        print_text(
+            "Something else is called public.background_jobs, so Larder's view is missing: \
+             rename it, then larder init again (docs/from-the-old-scheduler.md).",
         );
     }
     print_text(&format!(

@@ -19,4 +19,5 @@ mod private_postgres;
 mod runs;
 mod simulate;
 mod survives;
+mod views;
 mod widths;
