@@ -22,13 +22,17 @@ cross join lateral larder.limit_usage(n.lane, t.at) u
 where n.is_provider and n.removed_at is null
   and (u.starts_at is null or u.starts_at <= t.at and t.at < u.ends_at);
 
--- Live and finished jobs in one place, under the name that the old scheduler gave them.
--- An existing relation of that name is left alone: `larder doctor` tells about it.
-do $do$
+-- Live and finished jobs in one place, under the name that the old scheduler gave them: makes the
+-- view if the name is free, and answers whether it is there. An existing relation of that name is
+-- left alone: `larder doctor` tells about it, and `larder init` calls this each time, so that the
+-- view comes once the other one was renamed.
+create function larder.make_jobs_view() returns boolean
+language plpgsql volatile
+as $$
+declare
+    someone text;
 begin
-    if to_regclass('public.background_jobs') is not null then
-        raise warning 'larder: public.background_jobs exists already and was left as it is';
-    else
+    if to_regclass('public.background_jobs') is null then
         create view public.background_jobs with (security_invoker = true) as
         select id,
                case kind when 'refresh' then lane || '.' || endpoint else kind end as job_type,
@@ -45,12 +49,38 @@ begin
         from larder.finished_jobs;
 
         revoke all on public.background_jobs from public;
-        if exists (select from pg_roles where rolname = 'anon') then
-            revoke all on public.background_jobs from anon;
-        end if;
-        if exists (select from pg_roles where rolname = 'authenticated') then
-            revoke all on public.background_jobs from authenticated;
-        end if;
+        foreach someone in array array['anon', 'authenticated'] loop
+            if exists (select from pg_roles where rolname = someone) then
+                execute format('revoke all on public.background_jobs from %I', someone);
+            end if;
+        end loop;
+        foreach someone in array array['larder_app', 'larder_reader'] loop
+            if exists (select from pg_roles where rolname = someone) then
+                execute format('grant select on public.background_jobs to %I', someone);
+            end if;
+        end loop;
+    end if;
+    return larder.has_jobs_view();
+end
+$$;
+
+-- Whether public.background_jobs is Larder's, and not a table or a view of somebody else: a view
+-- that reads the queue.
+create function larder.has_jobs_view() returns boolean
+language sql stable
+as $$
+    select exists (
+        select from pg_depend d
+        join pg_rewrite r on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid
+        where r.ev_class = to_regclass('public.background_jobs')
+          and d.refclassid = 'pg_class'::regclass and d.refobjid = 'larder.finished_jobs'::regclass
+    )
+$$;
+
+do $do$
+begin
+    if not larder.make_jobs_view() then
+        raise warning 'larder: public.background_jobs exists already and was left as it is';
     end if;
 end
 $do$;

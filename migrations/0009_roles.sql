@@ -22,8 +22,8 @@ begin
     grant select, insert, update, delete on all tables in schema larder to larder_app;
     grant usage, select on all sequences in schema larder to larder_app;
     grant execute on all functions in schema larder to larder_app;
-    -- Not what makes roles.
-    revoke all on function larder.make_roles() from larder_app;
+    -- Not what makes roles and views.
+    revoke all on function larder.make_roles(), larder.make_jobs_view() from larder_app;
 
     for relation in
         select c.oid::regclass from pg_class c
@@ -46,7 +46,7 @@ begin
     grant select on larder.cache, larder.budget, larder.api_calls to larder_reader;
     foreach name in array array[
         'entries', 'resources', 'lanes', 'limits', 'limit_windows', 'limit_reports',
-        'discovered_windows', 'api_calls', 'jobs', 'finished_jobs'
+        'discovered_windows', 'api_calls', 'ended_calls', 'jobs', 'finished_jobs'
     ] loop
         execute format('grant select on larder.%I to larder_reader', name);
         execute format('drop policy if exists larder_reader on larder.%I', name);
@@ -58,9 +58,7 @@ begin
     loop
         execute format('grant execute on function %s to larder_reader', name);
     end loop;
-    if to_regclass('public.background_jobs') is not null
-        and exists (select from pg_class where oid = 'public.background_jobs'::regclass and relkind = 'v')
-    then
+    if larder.has_jobs_view() then
         grant select on public.background_jobs to larder_app, larder_reader;
     end if;
 end

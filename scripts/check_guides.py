@@ -1,4 +1,5 @@
-"""Runs the blocks of README.md and docs/*.md whose fence says `tested`, and checks what the guides promise of them.
+"""Runs the blocks of README.md and docs/*.md whose fence says `tested`, and checks what the guides promise of them; and those
+that name an address or a file of somebody else's, with ours in their place.
 
 A block of sh finds `larder` on its PATH, and DATABASE_URL, LARDER_URL, JOBS_API_SECRET and WORK, a directory of its own;
 a block of sql is run by the owner of the database. Needs Python, psql and DATABASE_URL. Run by scripts/check-guides.
@@ -7,7 +8,9 @@ a block of sql is run by the owner of the database. Needs Python, psql and DATAB
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import textwrap
 import urllib.parse
 
 from local_larder import PROGRAMS, ROOT, Processes, fetch, free_port
@@ -88,6 +91,59 @@ PROMISES = {
     ],
 }  # fmt: skip
 ENVIRONMENT: dict[str, str] = {}
+# Guide, what its block holds, and what stands in place of what.
+ADAPTED = [
+    ("README.md", "latest?id=1,1027'", {"http://127.0.0.1:8080": "$LARDER_URL", "'": '"', "curl ": "curl --fail-with-body -sS "}),
+    ("README.md", "https://…/api/jobs/process-pending", {"https://…": "$LARDER_URL", "curl ": "curl --fail-with-body -sS "}),
+    ("crontab.md", "larder tick", {"/etc/larder/": "$WORK/"}),
+    ("github-actions.md", "runs-on", {}),
+]
+ROUTE = """
+import { GET } from './route.mjs'
+const ask = (secret) => GET(new Request('https://shop.example/api/cron/larder', { headers: { authorization: `Bearer ${secret}` } }))
+const [stranger, cron] = [await ask('a guess'), await ask(process.env.CRON_SECRET)]
+if (stranger.status !== 401 || cron.status !== 202) throw new Error(`${stranger.status} ${cron.status}`)
+if (typeof (await cron.json()).due !== 'number') throw new Error('not the answer of a tick')
+"""
+
+
+def fenced(name: str, words: str) -> str:
+    """The block of a guide that holds these words."""
+    guide = ROOT / "README.md" if name == "README.md" else ROOT / "docs" / name
+    found = re.findall(r"^```.*?\n(.*?)^```$", guide.read_text(), re.MULTILINE | re.DOTALL)
+    return next(block for block in found if words in block)
+
+
+def adapted() -> int:
+    """Runs what only needs another address or file than the guide names."""
+    work = pathlib.Path(ENVIRONMENT["WORK"])
+    (work / ".larder").mkdir()
+    (work / ".larder" / "jobs-api-secret").write_text(SECRET)
+    (work / "database-url").write_text(DATABASE)
+    for name, words, changes in ADAPTED:
+        text = fenced(name, words)
+        for theirs, ours in changes.items():
+            if theirs not in text:
+                said(f"{name}: {words}", False, f"{theirs} does not stand there")
+            text = text.replace(theirs, ours)
+        if "run: |\n" in text:
+            text = textwrap.dedent(text.partition("run: |\n")[2])
+        elif "DATABASE_URL_FILE" in text:
+            text = "unset DATABASE_URL\n" + text
+        command = ["bash", "-euo", "pipefail", "-c", text]
+        done = subprocess.run(command, env=ENVIRONMENT, cwd=work, capture_output=True, text=True)
+        said(f"{name}: {words}", done.returncode == 0, done.stderr[-400:] + done.stdout[-400:])
+
+    node = shutil.which("node")
+    if node is None:
+        print("not run: vercel.md's route, which needs Node", flush=True)
+        return len(ADAPTED)
+    (work / "route.mjs").write_text(fenced("vercel.md", "api/cron/larder/route.ts").replace("(request: Request)", "(request)"))
+    (work / "try.mjs").write_text(ROUTE)
+    environment = ENVIRONMENT | {"CRON_SECRET": "secret-of-the-cron-of-guides"}
+    done = subprocess.run([node, "try.mjs"], env=environment, cwd=work, capture_output=True, text=True)
+    said("vercel.md: the route lets the cron through, and nobody else", done.returncode == 0, done.stderr[-400:])
+    return len(ADAPTED) + 1
 
 
 def main() -> int:
@@ -114,7 +170,7 @@ def main() -> int:
         # Something is in the cache.
         fetch(enqueuer + "/proxy/coinmarketcap/v3/cryptocurrency/quotes/latest?id=1", headers={"Prefer": "wait=20"})
         guides = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-        ran = sum(run(guide, ENVIRONMENT) for guide in guides)
+        ran = sum(run(guide, ENVIRONMENT) for guide in guides) + adapted()
         if missing := {name for name, _ in PROMISES} - {guide.name for guide in guides if blocks(guide)}:
             said(f"guides without the block that is checked: {missing}", False)
     print(f"{ran} blocks, {problems} wrong")

@@ -223,8 +223,8 @@ def use(finds: Finds, sandbox: str, enqueuer: str, worker: str) -> None:
         list(at_once.map(lambda guess: ask(*guess), guesses))
 
 
-def run(finds: Finds, processes: Processes, *arguments: str, **more: str) -> None:
-    """A command of an operator's, to its end or for ten seconds."""
+def run(finds: Finds, processes: Processes, *arguments: str, succeeds: bool | None = None, **more: str) -> None:
+    """A command of an operator's, to its end or for ten seconds; one that fails where it should not shows little."""
     program = [str(PROGRAMS / arguments[0]), *arguments[1:]]
     setting = {"env": processes.environment | more, "cwd": processes.directory, "stdin": subprocess.DEVNULL}
     process = subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **setting)
@@ -237,7 +237,10 @@ def run(finds: Finds, processes: Processes, *arguments: str, **more: str) -> Non
         except subprocess.TimeoutExpired:
             process.kill()
             said, _ = process.communicate()
-    finds.look("`" + " ".join(arguments) + "`", said)
+    shown = "`" + " ".join(arguments) + "`"
+    finds.look(shown, said)
+    if succeeds is not None and succeeds != (process.returncode == 0):
+        finds.found.append(f"{shown} ended with {process.returncode}: {said[-300:].decode(errors='replace')}")
 
 
 def commands(finds: Finds, processes: Processes) -> None:
@@ -245,14 +248,16 @@ def commands(finds: Finds, processes: Processes) -> None:
     here = dict.fromkeys(listing, "127.0.0.1:0")
     for arguments in (
         "check", "check --json", "plan", "plan --measured --json", "budget", "budget --json", "jobs list", "jobs list --json",
-        "jobs retry --status failed --lane coinmarketcap", "lane close coinmarketcap", "lane open coinmarketcap", "tick",
+        "jobs retry --status failed --lane coinmarketcap", "lane close coinmarketcap --json", "lane list", "lane open coinmarketcap", "tick",
         "track coinmarketcap:/v1/fiat/map?limit=9", "untrack coinmarketcap:/v1/fiat/map?limit=9", "init", "doctor", "--help",
     ):  # fmt: skip
-        run(finds, processes, "larder", *arguments.split())
-        run(finds, processes, "larder", *arguments.split(), LARDER_LOG="warn")
-    run(finds, processes, "worker", "--once", **here)
-    run(finds, processes, "larder", "up", **here)
-    run(finds, processes, "larder", "up", LARDER_LOG="info", **here)
+        run(finds, processes, "larder", *arguments.split(), succeeds=True)
+        # What is not tracked any more cannot be untracked again.
+        again = not arguments.startswith("untrack")
+        run(finds, processes, "larder", *arguments.split(), succeeds=again, LARDER_LOG="warn")
+    run(finds, processes, "worker", "--once", succeeds=True, **here)
+    run(finds, processes, "larder", "up", succeeds=True, **here)
+    run(finds, processes, "larder", "up", succeeds=True, LARDER_LOG="info", **here)
 
 
 def mistakes(finds: Finds, processes: Processes) -> None:

@@ -154,6 +154,8 @@ def jobs():
     click(f"{row} .deeds button")
     until("words", lambda: text("#told") == "The job waits again.")
     until("it is gone from the failed ones", lambda: not driver.find_elements(By.CSS_SELECTOR, row))
+    # Whoever has no mouse goes on from there, not from the top of the page.
+    assert driver.execute_script("return document.activeElement.closest('#jobs') !== null"), "the focus is lost"
     until("it fails again", lambda: find(row), 30)
 
     part("all that match are retried after a question, and cancelled")
@@ -192,10 +194,10 @@ def lanes():
     console("422")
     click(".provider header button")
     until("a question", lambda: find("#ask").is_displayed())
-    driver.execute_script("arguments[0].value = ''", find("#ask-reason"))
-    find("#ask-reason").send_keys(HTML)
+    assert find("#ask-reason").get_attribute("value") == "", "the reason of before"
     find("#ask-for").send_keys("1h")
-    click("#ask-yes")
+    # Enter in a field is a yes, as in every form.
+    find("#ask-reason").send_keys(HTML, Keys.ENTER)
     until("closed", lambda: text(".provider .pill") == "closed")
     assert HTML in text(".provider .because"), text(".provider .because")
     assert api("GET", "/api/budget")["providers"][0]["reason"] == HTML
@@ -206,6 +208,20 @@ def lanes():
     no_html()
     click(".provider header button")
     until("open", lambda: text(".provider .pill") == "open")
+    console()
+
+    part("the lane of jobs that call no provider has its switch too")
+    local = '#other-lanes [data-key="local"]'
+    click(f"{local} button")
+    until("a question", lambda: find("#ask").is_displayed())
+    click("#ask-no")
+    until("no question", lambda: not find("#ask").is_displayed())
+    assert text(f"{local} .pill") == "open"
+    click(f"{local} button")
+    find("#ask-reason").send_keys("moving", Keys.ENTER)
+    until("closed", lambda: text(f"{local} .pill") == "closed" and "moving" in text(f"{local} .because"))
+    click(f"{local} button")
+    until("open", lambda: text(f"{local} .pill") == "open")
     console()
 
 

@@ -11,29 +11,37 @@ const HISTORY_EVERY = 10000
 const histories = new Map()
 let read = 0
 
+// Why a limit has no chart.
+const UNDRAWN = {
+  rolling: 'no chart: its window moves with the clock, and each call leaves it again',
+  concurrency: 'no chart: it counts calls in flight, now',
+  discovered: 'no chart until the provider tells when it resets',
+}
+
 const LABELS = {
   spent: 'spent by us', foreign: 'by others', reserved: 'reserved', kept: 'kept for readers', even: 'even pace', projection: 'projection',
 }
 
 // Reads what the section shows; the histories from time to time.
 export async function readBudget() {
-  const budget = await ask('/api/budget')
+  const [{ providers }, { lanes }] = await Promise.all([ask('/api/budget'), ask('/api/lanes')])
   if (performance.now() - read > HISTORY_EVERY || read === 0) {
-    for (const { provider, limits } of budget.providers) {
-      for (const limit of limits.filter((it) => it.starts_at && it.resets_at)) {
-        const path = query('/api/budget/history', { provider, limit: limit.name })
-        histories.set(`${provider} ${limit.name}`, (await ask(path)).points)
-      }
-    }
+    const windows = providers.flatMap(({ provider, limits }) =>
+      limits.filter((it) => it.starts_at && it.resets_at).map((limit) => ({ provider, limit: limit.name })))
+    await Promise.all(windows.map(async (window) => {
+      const { points } = await ask(query('/api/budget/history', window))
+      histories.set(`${window.provider} ${window.limit}`, points)
+    }))
     read = performance.now()
   }
-  return budget
+  return { providers, others: lanes.filter(({ lane }) => !providers.some((it) => it.provider === lane)) }
 }
 
 export function showBudget(budget) {
-  const lanes = ['', ...budget.providers.map((it) => it.provider), 'local']
+  const lanes = ['', ...budget.providers.map((it) => it.provider), ...budget.others.map((it) => it.lane)]
   keep($('job-lane'), lanes, (lane) => lane || 'all', (lane) => element('option', { value: lane }, lane || 'all lanes'))
   keep($('providers'), budget.providers, (it) => it.provider, makeProvider, changeProvider)
+  keep($('other-lanes'), budget.others, (it) => it.lane, makeOther, changeLane)
   $('no-providers').hidden = budget.providers.length > 0
 }
 
@@ -43,23 +51,32 @@ export function forgetBudget() {
 }
 
 function makeProvider({ provider }) {
-  const button = element('button', { type: 'button', onclick: () => (button.dataset.open === 'true' ? closeLane(provider) : openLane(provider)) })
-  const lane = element('p', { class: 'lane' }, element('span', { class: 'pill' }), element('span', { class: 'because' }))
-  const head = element('header', {}, element('h3', {}, provider), lane, button)
-  return element('article', { class: 'provider', 'aria-label': `provider ${provider}` }, head,
+  return element('article', { class: 'provider', 'aria-label': `provider ${provider}` }, makeHead(provider),
     element('div', { class: 'limits' }, element('div', { class: 'windows' }), element('div', { class: 'moving' })))
 }
 
-function changeProvider(card, provider) {
-  const until = provider.closed_until
-    ? `opens ${relative(provider.closed_until, now())}, at ${exact(provider.closed_until)}`
-    : 'until somebody opens it'
-  write(card.querySelector('.pill'), provider.open ? 'open' : 'closed', provider.open ? 'pill good' : 'pill bad')
-  write(card.querySelector('.because'), provider.open ? '' : `${provider.reason ?? 'no reason given'} · ${until}`)
+// A lane without a budget: its name and its switch.
+const makeOther = ({ lane }) => element('article', { class: 'provider other', 'aria-label': `lane ${lane}` }, makeHead(lane))
+
+function makeHead(lane) {
+  const button = element('button', { type: 'button', onclick: () => (button.dataset.open === 'true' ? closeLane(lane) : openLane(lane)) })
+  const state = element('p', { class: 'lane' }, element('span', { class: 'pill' }), element('span', { class: 'because' }))
+  return element('header', {}, element('h3', {}, lane), state, button)
+}
+
+function changeLane(card, { lane, open, closed_until: closedUntil, reason }) {
+  const until = closedUntil ? `opens ${relative(closedUntil, now())}, at ${exact(closedUntil)}` : 'until somebody opens it'
+  const because = lane === 'local' ? 'jobs that call no provider' : ''
+  write(card.querySelector('.pill'), open ? 'open' : 'closed', open ? 'pill good' : 'pill bad')
+  write(card.querySelector('.because'), open ? because : `${reason ?? 'no reason given'} · ${until}`)
   const button = card.querySelector('button')
-  button.dataset.open = provider.open
-  write(button, provider.open ? 'Close lane…' : 'Open lane')
-  button.setAttribute('aria-label', `${provider.open ? 'Close' : 'Open'} lane ${provider.provider}`)
+  button.dataset.open = open
+  write(button, open ? 'Close lane…' : 'Open lane')
+  button.setAttribute('aria-label', `${open ? 'Close' : 'Open'} lane ${lane}`)
+}
+
+function changeProvider(card, provider) {
+  changeLane(card, { ...provider, lane: provider.provider })
   // Windows with a beginning and an end have a chart, the longest first; beside them those that move.
   const length = (it) => Date.parse(it.resets_at) - Date.parse(it.starts_at)
   const windows = provider.limits.filter((it) => it.starts_at && it.resets_at).sort((a, b) => length(b) - length(a))
@@ -110,5 +127,6 @@ function remarks(limit, even) {
     said.push(`provider counted ${number(limit.remote.used)}${drift}`)
   }
   if (limit.soft) said.push('only counted, never blocks')
+  if (even === null) said.push(UNDRAWN[limit.kind] ?? UNDRAWN.discovered)
   return said
 }

@@ -22,6 +22,8 @@ export function write(target, text, className) {
 export function keep(parent, items, key, make, change = () => {}) {
   const there = new Map([...parent.children].map((child) => [child.dataset.key, child]))
   const wanted = new Set(items.map((item) => String(key(item))))
+  const focused = [...parent.children].findIndex((child) => child.contains(document.activeElement))
+  const lost = focused >= 0 && !wanted.has(parent.children[focused].dataset.key)
   for (const [name, child] of there) if (!wanted.has(name)) child.remove()
   let place = parent.firstElementChild
   for (const item of items) {
@@ -35,6 +37,16 @@ export function keep(parent, items, key, make, change = () => {}) {
     else parent.insertBefore(child, place)
     change(child, item)
   }
+  if (lost) refocus(parent, focused)
+}
+
+// The focus was in a row that is gone: it goes to the one that took its place, or to what holds the rows.
+function refocus(parent, place) {
+  const row = parent.children[Math.min(place, parent.children.length - 1)]
+  const target = row?.querySelector('button, summary') ?? parent.closest('.box')
+  if (!target) return
+  if (target.matches('.box')) target.tabIndex = -1
+  target.focus()
 }
 
 // A maker of rows: a cell for each column, which a phone shows beside the column's name.

@@ -17,8 +17,8 @@ export const secret = {
   forget: () => sessionStorage.removeItem(KEY),
 }
 
-// One request; throws Refused, or a TypeError if nobody answers.
-export async function ask(path, options = {}) {
+// One request; throws Refused, or a TypeError if nobody answers. `patience` is in milliseconds.
+export async function ask(path, { patience = 15000, ...options } = {}) {
   const answer = await fetch(path, {
     ...options,
     headers: {
@@ -28,7 +28,7 @@ export async function ask(path, options = {}) {
     cache: 'no-store',
     credentials: 'omit',
     redirect: 'error',
-    signal: AbortSignal.timeout(15000),
+    signal: AbortSignal.timeout(patience),
   })
   const body = answer.status === 204 ? null : await answer.json().catch(() => null)
   if (!answer.ok) throw new Refused(answer.status, body?.detail ?? body?.title ?? `status ${answer.status}`)
@@ -38,7 +38,7 @@ export async function ask(path, options = {}) {
   return body
 }
 
-export const post = (path, body) => ask(path, { method: 'POST', ...(body ? { body: JSON.stringify(body) } : {}) })
+export const post = (path, body, patience) => ask(path, { method: 'POST', ...(body ? { body: JSON.stringify(body) } : {}), patience })
 
 export const now = () => Date.now() + offset
 

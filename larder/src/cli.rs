@@ -16,7 +16,7 @@ use crate::commands::Command;
 
 /// Keeps answers from usage-priced APIs in Postgres, within a budget.
 #[derive(Debug, Parser)]
-#[command(name = "larder", version, about, disable_help_subcommand = true)]
+#[command(name = "larder", version, about, max_term_width = 80)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -40,11 +40,11 @@ pub(crate) enum Command {
     Check(check::Arguments),
     /// Make due resources into jobs, as cron does over HTTP
     Tick(tick::Arguments),
-    /// List jobs, show, retry or cancel one
+    /// List and show jobs; retry or cancel one, or all that fit
     Jobs(jobs::Arguments),
     /// Show what stands against each limit
     Budget(budget::Arguments),
-    /// Open or close a lane by hand
+    /// List lanes, open or close one by hand
     Lane(lane::Arguments),
     /// Tell what the budget buys
     Plan(plan::Arguments),
@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Untrack(track::UntrackArguments),
     /// Look at everything that Larder needs, and say what to do
     Doctor(doctor::Arguments),
-    /// Measure the queue on this machine
+    /// Measure queue, budget, planner and reads on this machine
     Bench(bench::Arguments),
     /// Print what a shell needs to complete these commands
     Completions(completions::Arguments),

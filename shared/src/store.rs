@@ -59,6 +59,7 @@ mod tick;
 mod track;
 mod upkeep;
 mod validators;
+mod views;
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -83,6 +84,7 @@ pub use finish::{JobEnd, JobOutcome};
 pub use follow::{Followed, ListProblem};
 pub use health::{DatabaseHealth, LastCall, SchemaHealth};
 pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
+pub use lane::Lane;
 pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look, Looker};
 pub use migrate::MIGRATOR;

@@ -29,6 +29,7 @@ pub(super) struct ProviderView {
 pub(super) struct LimitView {
     name: String,
     unit: String,
+    kind: String,
     cap: i64,
     spent: i64,
     reserved: i64,
@@ -69,6 +70,7 @@ impl From<LimitState> for LimitView {
         Self {
             name: limit.name,
             unit: limit.unit,
+            kind: limit.kind,
             cap: limit.cap,
             spent: limit.spent,
             reserved: limit.reserved,

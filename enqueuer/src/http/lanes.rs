@@ -1,4 +1,4 @@
-//! `POST /api/lanes/{lane}/open` and `/close`.
+//! `GET /api/lanes`, `POST /api/lanes/{lane}/open` and `/close`.
 
 use std::time::Duration;
 
@@ -7,11 +7,17 @@ use axum::extract::{Path, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::model::LaneName;
+use shared::store::Lane;
 
 use super::{Whole, optional_fields};
 use crate::app::App;
 use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
+
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+}
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct LaneView {
@@ -30,6 +36,12 @@ pub(super) struct Closing {
     #[serde(rename = "for", with = "humantime_serde")]
     #[schemars(rename = "for", with = "Option<String>")]
     time: Option<Duration>,
+}
+
+/// Every lane, and why it is closed; `local` too, which has no budget.
+pub(super) async fn list(_: Operator, State(app): State<App>) -> Result<Json<Lanes>, Problem> {
+    let lanes = app.store.lanes().await?;
+    Ok(Json(Lanes { lanes }))
 }
 
 /// Let a lane take calls again; it starts slowly.

@@ -135,9 +135,10 @@ fn describe(
         }
         responses.insert((*status).to_owned(), answer);
     }
-    // The secret is wrong, the address is not allowed, the database is away.
+    // The secret is wrong, the address is not allowed, the database is away, or it takes
+    // longer than `enqueuer.request_timeout`.
     let guards: &[&str] = match operation.guarded {
-        true => &["401", "403", "503"],
+        true => &["401", "403", "503", "504"],
         false => &[],
     };
     let problem = || json!({ "$ref": "#/components/responses/Problem" });

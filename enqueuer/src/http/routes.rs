@@ -151,6 +151,10 @@ routes! {
         refuses: &["404", "422"],
         ..guarded("Stop refreshing a resource ahead of need")
     };
+    get "/api/lanes" lanes::list => Operation {
+        answers: &[("200", Shape::Json(of::<lanes::Lanes>))],
+        ..guarded("Which lanes are open, and why others are not")
+    };
     post "/api/lanes/{lane}/open" lanes::open => Operation {
         parameters: &[LANE],
         answers: &[("200", Shape::Json(of::<lanes::LaneView>))],

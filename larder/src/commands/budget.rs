@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use chrono::{DateTime, Utc};
 use shared::store::LaneState;
 
 use super::connect::{failure, store};
-use super::table::{moment, moment_or_none, print_json, print_table};
+use super::table::{moment, moment_or_none, print_json, print_table, print_text};
 use crate::cli::{Outcome, say};
 
 #[derive(Debug, clap::Args)]
@@ -36,7 +37,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
 }
 
 fn show(lane: &LaneState) {
-    say(&format!("{}: {}\n", lane.provider, state(lane)));
+    let state = state(lane.open, lane.closed_until, lane.reason.as_deref());
+    print_text(&format!("{}: {state}", lane.provider));
     print_table(
         [
             "limit",
@@ -82,8 +84,8 @@ fn remarks(lane: &LaneState) {
             let drift = remote.drift.unwrap_or(0);
             let cap = remote.cap.map_or(String::new(), |cap| format!(" of {cap}"));
             let read = moment(remote.read_at);
-            say(&format!(
-                "{name}: the provider counted {used}{cap} at {read} UTC; its count less ours: {drift:+}\n"
+            print_text(&format!(
+                "{name}: the provider counted {used}{cap} at {read} UTC; its count less ours: {drift:+}"
             ));
         }
         if let Some(at) = limit.exhausted_at {
@@ -94,8 +96,8 @@ fn remarks(lane: &LaneState) {
         }
         let kept = limit.kept.min(limit.remaining);
         if kept > 0 {
-            say(&format!(
-                "{name}: {kept} of what is left are kept for readers\n"
+            print_text(&format!(
+                "{name}: {kept} of what is left are kept for readers"
             ));
         }
         if limit.soft {
@@ -104,9 +106,10 @@ fn remarks(lane: &LaneState) {
     }
 }
 
-fn state(lane: &LaneState) -> String {
-    let reason = lane.reason.as_deref().unwrap_or("no reason given");
-    match (lane.open, lane.closed_until) {
+/// Whether a lane takes calls, and why not.
+pub(super) fn state(open: bool, until: Option<DateTime<Utc>>, reason: Option<&str>) -> String {
+    let reason = reason.unwrap_or("no reason given");
+    match (open, until) {
         (true, _) => "open".to_owned(),
         (false, Some(until)) => format!("closed until {} UTC ({reason})", moment(until)),
         (false, None) => format!("closed until it is opened ({reason})"),

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use shared::budget::Pricing;
 use shared::catalog::Catalog;
+use shared::config::ConfigErrors;
 use shared::model::{BatchKey, Pace, ProviderName};
 use shared::schedule;
 use shared::setup::Setup;
 
-use crate::cli::{Failure, Outcome, say};
+use super::table::{print_json, print_text};
+use crate::cli::{Failure, Outcome};
 use crate::forecast::{forecast, subjects};
 
 /// The longest month.
@@ -22,31 +24,64 @@ pub(crate) struct Arguments {
     /// The configuration file; without it LARDER_CONFIG, else ./larder.toml, else the example
     #[arg(long)]
     config: Option<PathBuf>,
+
+    /// Print what it comes to, or every problem, as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Reads file, environment and presets as a process would at its start.
 pub(crate) fn run(arguments: Arguments) -> Outcome {
     let directory = std::env::current_dir().map_err(|error| Failure::from(&error))?;
-    let setup = Setup::read(&directory, arguments.config).map_err(|error| Failure::from(&error))?;
+    let setup = match Setup::read(&directory, arguments.config) {
+        Ok(setup) => setup,
+        Err(errors) if arguments.json => return problems(&errors),
+        Err(errors) => return Err(Failure::from(&errors)),
+    };
     let catalog = &setup.catalog;
     let limits: usize = catalog.providers().map(|known| known.limits().len()).sum();
-    say(&format!(
-        "{} is in order: {}, {}, {}, at most {} in a month\n",
-        setup.origin,
-        counted(catalog.providers().count() as u64, "provider"),
-        counted(limits as u64, "limit"),
-        counted(tracked(catalog), "tracked resource"),
-        counted(credits_a_month(catalog), "credit"),
-    ));
+    let (tracked, credits) = (tracked(catalog), credits_a_month(catalog));
+    let mut warnings = Vec::new();
     for provider in catalog.providers() {
         let subjects = subjects(catalog, provider.name());
         let forecast =
             forecast(catalog, provider, &subjects).map_err(|error| Failure::from(&error))?;
-        for warning in forecast.iter().flat_map(|forecast| &forecast.warnings) {
-            say(&format!("warning: {warning}\n"));
-        }
+        warnings.extend(forecast.into_iter().flat_map(|forecast| forecast.warnings));
+    }
+    if arguments.json {
+        print_json(&serde_json::json!({
+            "in_order": true, "configuration": setup.origin.to_string(),
+            "providers": catalog.providers().count(), "limits": limits, "tracked": tracked,
+            "credits_a_month": credits, "warnings": warnings,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    print_text(&format!(
+        "{} is in order: {}, {}, {}, at most {} in a month",
+        setup.origin,
+        counted(catalog.providers().count() as u64, "provider"),
+        counted(limits as u64, "limit"),
+        counted(tracked, "tracked resource"),
+        counted(credits, "credit"),
+    ));
+    for warning in warnings {
+        print_text(&format!("warning: {warning}"));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is wrong, for programs.
+fn problems(errors: &ConfigErrors) -> Outcome {
+    let problems = errors.problems().iter().map(|problem| {
+        serde_json::json!({
+            "key": problem.key, "value": problem.value, "origin": problem.origin.to_string(),
+            "rule": problem.rule, "reason": problem.reason, "suggestion": problem.suggestion,
+        })
+    });
+    print_json(
+        &serde_json::json!({ "in_order": false, "problems": problems.collect::<Vec<_>>() }),
+    )?;
+    Ok(ExitCode::FAILURE)
 }
 
 fn counted(number: u64, what: &str) -> String {

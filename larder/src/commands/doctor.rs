@@ -70,6 +70,7 @@ async fn look(setup: &Setup, here: &std::path::Path, findings: &mut Findings) {
             "DATABASE_URL is not set, and no larder up runs in this directory",
             "set DATABASE_URL, or start larder up here in another terminal",
         );
+        providers::look(setup, None, findings).await;
         return;
     };
     let store = database::look(setup, &url, findings).await;

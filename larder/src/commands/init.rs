@@ -8,7 +8,8 @@ use shared::setup::Setup;
 use shared::store::Store;
 
 use super::connect::{CONNECT, failure};
-use crate::cli::{Failure, Outcome, say};
+use super::table::{print_json, print_text};
+use crate::cli::{Failure, Outcome};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
@@ -19,6 +20,10 @@ pub(crate) struct Arguments {
     /// Also make the roles larder_app and larder_reader, and grant them what they need
     #[arg(long)]
     roles: bool,
+
+    /// Print what was found and done as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Migrates, syncs, and enqueues what is due. Doing it again changes nothing.
@@ -37,17 +42,35 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
         store.make_roles().await.map_err(|error| {
             failure(&error).with_help("log in as the schema's owner, with the right to make roles")
         })?;
-        say(
-            "The roles larder_app and larder_reader are there; docs/security.md says how to use them.\n",
+    }
+    let has_view = store.make_jobs_view().await.map_err(|error| {
+        failure(&error).with_help("log in as the schema's owner: public.background_jobs is missing")
+    })?;
+    let ticked = store.tick(false).await.map_err(|error| failure(&error))?;
+    let providers = setup.catalog.providers().count();
+    let tracked = setup.catalog.tracked().len();
+    let (origin, enqueued) = (setup.origin.to_string(), ticked.enqueued);
+    if arguments.json {
+        print_json(&serde_json::json!({
+            "configuration": origin, "providers": providers, "tracked": tracked, "enqueued": enqueued,
+            "roles": arguments.roles, "background_jobs": has_view,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if arguments.roles {
+        print_text(
+            "The roles larder_app and larder_reader are there; docs/security.md says how to use them.",
         );
     }
-    let ticked = store.tick(false).await.map_err(|error| failure(&error))?;
-    say(&format!(
-        "The schema is current. From {}: {} providers, {} tracked resources; {} jobs enqueued.\n",
-        setup.origin,
-        setup.catalog.providers().count(),
-        setup.catalog.tracked().len(),
-        ticked.enqueued,
+    if !has_view {
+        print_text(
+            "Something else is called public.background_jobs, so Larder's view is missing: \
+             rename it, then larder init again (docs/from-the-old-scheduler.md).",
+        );
+    }
+    print_text(&format!(
+        "The schema is current. From {origin}: {providers} providers, {tracked} tracked resources; \
+         {enqueued} jobs enqueued."
     ));
     Ok(ExitCode::SUCCESS)
 }

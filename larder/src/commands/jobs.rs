@@ -27,8 +27,12 @@ enum Action {
     /// Show one job, with the errors of all its attempts
     Show(OneArguments),
     /// Let a failed or cancelled job wait again, with all its attempts; or all that fit
+    #[command(override_usage = "larder jobs retry [--json] <ID>\n       \
+                                larder jobs retry <--all|FILTERS> [OPTIONS]")]
     Retry(many::Arguments),
     /// Cancel a pending job, ask a running one to stop; or all that fit
+    #[command(override_usage = "larder jobs cancel [--json] <ID>\n       \
+                                larder jobs cancel <--all|FILTERS> [OPTIONS]")]
     Cancel(many::Arguments),
 }
 

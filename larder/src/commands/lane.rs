@@ -1,4 +1,4 @@
-//! `larder lane`: opens and closes lanes by hand.
+//! `larder lane`: lists lanes, opens and closes them by hand.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,8 +7,10 @@ use clap::Subcommand;
 use shared::model::LaneName;
 use shared::store::Store;
 
+use super::budget::state;
 use super::connect::{failure, store};
-use crate::cli::{Failure, Outcome, say};
+use super::table::{print_json, print_table, print_text};
+use crate::cli::{Failure, Outcome};
 
 /// Longest reason, in characters, as over HTTP.
 const LONGEST_REASON: usize = 200;
@@ -21,10 +23,19 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// List the lanes: which are open, and why others are not
+    List {
+        /// Print what GET /api/lanes answers
+        #[arg(long)]
+        json: bool,
+    },
     /// Let a lane take calls again; it starts slowly
     Open {
         /// A provider's name, or local
         lane: LaneName,
+        /// Print what the API answers
+        #[arg(long)]
+        json: bool,
     },
     /// Keep a lane from taking calls; those in flight end as they would
     Close {
@@ -36,6 +47,9 @@ enum Action {
         /// Why, for whoever looks
         #[arg(long, default_value = "operator", value_parser = reason)]
         reason: String,
+        /// Print what the API answers
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -59,16 +73,22 @@ fn time(given: &str) -> Result<Duration, String> {
 pub(crate) async fn run(arguments: Arguments) -> Outcome {
     let store = store().await?;
     match arguments.action {
-        Action::Open { lane } => {
+        Action::List { json } => list(&store, json).await?,
+        Action::Open { lane, json } => {
             let known = store.open_lane(&lane).await;
             if !known.map_err(|error| failure(&error))? {
                 return Err(unknown(&store, &lane).await);
             }
             let announced = store.announce_jobs().await;
             announced.map_err(|error| failure(&error))?;
-            say(&format!("lane {lane} is open\n"));
+            done(&lane, true, json, &format!("lane {lane} is open"))?;
         }
-        Action::Close { lane, time, reason } => {
+        Action::Close {
+            lane,
+            time,
+            reason,
+            json,
+        } => {
             let known = store.close_lane(&lane, &reason, time).await;
             if !known.map_err(|error| failure(&error))? {
                 return Err(unknown(&store, &lane).await);
@@ -77,10 +97,41 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
                 Some(time) => format!("for {}", humantime::format_duration(time)),
                 None => format!("until: larder lane open {lane}"),
             };
-            say(&format!("lane {lane} is closed {until}\n"));
+            done(
+                &lane,
+                false,
+                json,
+                &format!("lane {lane} is closed {until}"),
+            )?;
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn list(store: &Store, json: bool) -> Result<(), Failure> {
+    let lanes = store.lanes().await.map_err(|error| failure(&error))?;
+    if json {
+        return print_json(&serde_json::json!({ "lanes": lanes }));
+    }
+    print_table(
+        ["lane", "state"],
+        &[],
+        lanes.into_iter().map(|lane| {
+            let state = state(lane.open, lane.closed_until, lane.reason.as_deref());
+            [lane.lane, state]
+        }),
+    );
+    Ok(())
+}
+
+fn done(lane: &LaneName, open: bool, json: bool, text: &str) -> Result<(), Failure> {
+    match json {
+        true => print_json(&serde_json::json!({ "lane": lane.as_str(), "open": open })),
+        false => {
+            print_text(text);
+            Ok(())
+        }
+    }
 }
 
 async fn unknown(store: &Store, lane: &LaneName) -> Failure {

@@ -1,4 +1,4 @@
-//! What commands print: tables for people, JSON for programs.
+//! What commands print: tables and sentences for people, JSON for programs.
 
 use chrono::{DateTime, Utc};
 use comfy_table::presets::NOTHING;
@@ -8,7 +8,10 @@ use serde::Serialize;
 use crate::cli::{Failure, say};
 
 /// What every terminal has.
-const WIDTH: u16 = 80;
+pub(super) const WIDTH: u16 = 80;
+
+/// How far the further lines of a sentence stand in.
+const INDENT: usize = 2;
 
 /// Stands where there is nothing to show.
 pub(super) const NONE: &str = "-";
@@ -39,6 +42,28 @@ pub(super) fn print_table<const N: usize>(
         }
     }
     say(&format!("{}\n", table.trim_fmt()));
+}
+
+/// Prints a sentence, over as many lines as it takes.
+pub(super) fn print_text(text: &str) {
+    let lines = wrap(text, usize::from(WIDTH) - INDENT);
+    say(&format!("{}\n", lines.join(&format!("\n{:INDENT$}", ""))));
+}
+
+/// Lines of at most `width` characters. A word that is longer stands alone: keys and ids are to
+/// be copied.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + word.chars().count() < width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Prints one JSON document on a line of its own.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use shared::schedule;
 
 use super::connect::{failure, store};
-use super::table::{moment_or_none, print_json};
+use super::table::{moment_or_none, print_json, print_text};
 use crate::cli::{Outcome, say};
 
 #[derive(Debug, clap::Args)]
@@ -41,8 +41,8 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             None => "until it is opened".to_owned(),
             until => format!("until {} UTC", moment_or_none(until)),
         };
-        say(&format!(
-            "lane {} is closed {until}: {}\n",
+        print_text(&format!(
+            "lane {} is closed {until}: {}",
             lane.lane, lane.reason
         ));
     }

@@ -10,7 +10,8 @@ use shared::model::{Pace, Tracking};
 use shared::schedule;
 
 use super::connect::{failure, store};
-use crate::cli::{Failure, Outcome, say};
+use super::table::{print_json, print_text};
+use crate::cli::{Failure, Outcome};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TrackArguments {
@@ -28,6 +29,9 @@ pub(crate) struct TrackArguments {
     /// The configuration file; without it LARDER_CONFIG, else ./larder.toml
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Print what came of it as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +41,9 @@ pub(crate) struct UntrackArguments {
     /// The configuration file; without it LARDER_CONFIG, else ./larder.toml
     #[arg(long)]
     config: Option<PathBuf>,
+    /// Print what came of it as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 /// Reads `--every`: from 1 s to 366 days, as over HTTP.
@@ -94,8 +101,13 @@ pub(crate) async fn track(arguments: TrackArguments) -> Outcome {
         .with_help("larder init brings the configuration into the database"),
         false => failure(&error),
     })?;
-    say(&format!("{} is tracked {words}\n", resource.key));
-    Ok(ExitCode::SUCCESS)
+    let key = resource.key.as_str();
+    done(
+        key,
+        true,
+        arguments.json,
+        &format!("{key} is tracked {words}"),
+    )
 }
 
 /// Stops tracking a resource; its entry stays.
@@ -107,9 +119,17 @@ pub(crate) async fn untrack(arguments: UntrackArguments) -> Outcome {
     if !was.map_err(|error| failure(&error))? {
         return Err(Failure::new(format!("{key} is not tracked")));
     }
-    say(&format!(
-        "{key} is not tracked any more; what the configuration tracks comes back at the next start\n"
-    ));
+    let text = format!(
+        "{key} is not tracked any more; what the configuration tracks comes back at the next start"
+    );
+    done(&key, false, arguments.json, &text)
+}
+
+fn done(key: &str, tracked: bool, json: bool, text: &str) -> Outcome {
+    match json {
+        true => print_json(&serde_json::json!({ "resource": key, "tracked": tracked }))?,
+        false => print_text(text),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

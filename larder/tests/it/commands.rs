@@ -23,6 +23,9 @@ pub(crate) fn larder(url: Option<&str>, arguments: &[&str]) -> (TempDir, Command
     for name in ["DATABASE_URL", "LARDER_CONFIG", "LARDER_LOG", "RUST_LOG"] {
         command.env_remove(name);
     }
+    // Nobody outside is asked whether it is there.
+    let base_url = "LARDER__PROVIDERS__COINMARKETCAP__BASE_URL";
+    command.env(base_url, "http://127.0.0.1:1");
     if let Some(url) = url {
         command.env("DATABASE_URL", url);
     }
@@ -35,7 +38,7 @@ pub(crate) fn run(pool: &PgPool, arguments: &[&str]) -> Output {
 }
 
 /// What a successful run prints.
-fn printed(pool: &PgPool, arguments: &[&str]) -> String {
+pub(crate) fn printed(pool: &PgPool, arguments: &[&str]) -> String {
     let output = run(pool, arguments);
     assert!(
         output.status.success(),
@@ -45,7 +48,7 @@ fn printed(pool: &PgPool, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn json(pool: &PgPool, arguments: &[&str]) -> Value {
+pub(crate) fn json(pool: &PgPool, arguments: &[&str]) -> Value {
     serde_json::from_str(&printed(pool, arguments)).unwrap()
 }
 
@@ -59,7 +62,7 @@ pub(crate) fn refused(pool: &PgPool, arguments: &[&str]) -> String {
     text
 }
 
-fn fits(text: &str) {
+pub(crate) fn fits(text: &str) {
     for line in text.lines() {
         assert!(line.chars().count() <= 80, "{line:?}");
     }
@@ -71,8 +74,11 @@ fn check_says_what_the_example_comes_to() {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", errors(&output));
     let text = String::from_utf8(output.stdout).unwrap();
+    fits(&text);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
     assert!(text.starts_with("compiled-in example is in order: 1 provider, "));
-    assert!(text.ends_with("102 tracked resources, at most 13392 credits in a month\n"));
+    assert!(text.ends_with("102 tracked resources, at most 13392 credits in a month"));
 }
 
 #[test]
@@ -80,6 +86,7 @@ fn check_tells_all_problems_at_once() {
     let (dir, mut command) = larder(None, &["check", "--config", "mine.toml"]);
     let wrong = "[worker]\nlease = \"1s\"\nconcurency = 3\n[queue]\nmax_attempts = 0\n";
     std::fs::write(dir.path().join("mine.toml"), wrong).unwrap();
+    command.env_remove("LARDER__PROVIDERS__COINMARKETCAP__BASE_URL");
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = errors(&output);
@@ -90,6 +97,15 @@ fn check_tells_all_problems_at_once() {
     for key in ["worker.lease", "worker.concurency", "queue.max_attempts"] {
         assert!(text.contains(key), "{text}");
     }
+
+    let json = command.arg("--json").output().unwrap();
+    assert_eq!(json.status.code(), Some(1));
+    let found: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(found["in_order"], false);
+    let keys = found["problems"].as_array().unwrap().iter();
+    let keys: Vec<&str> = keys.filter_map(|problem| problem["key"].as_str()).collect();
+    assert_eq!(keys.len(), 3, "{found}");
+    assert!(keys.contains(&"worker.lease"), "{found}");
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
@@ -235,6 +251,7 @@ async fn budget_prints_what_the_api_answers(pool: PgPool) {
             "exhausted_at",
             "foreign",
             "kept",
+            "kind",
             "name",
             "projected",
             "remaining",
@@ -254,38 +271,6 @@ async fn budget_prints_what_the_api_answers(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn lanes_are_closed_and_opened(pool: PgPool) {
-    printed(&pool, &["init"]);
-    let close = [
-        "lane",
-        "close",
-        "coinmarketcap",
-        "--for",
-        "10m",
-        "--reason",
-        "moving",
-    ];
-    let closed = printed(&pool, &close);
-    assert_eq!(closed, "lane coinmarketcap is closed for 10m\n");
-    let ticked = json(&pool, &["tick", "--json"]);
-    assert_eq!(ticked["closed_lanes"][0]["reason"], "moving");
-    assert!(printed(&pool, &["budget"]).starts_with("coinmarketcap: closed until 2"));
-
-    let opened = printed(&pool, &["lane", "open", "coinmarketcap"]);
-    assert_eq!(opened, "lane coinmarketcap is open\n");
-    assert_eq!(
-        json(&pool, &["budget", "--json"])["providers"][0]["open"],
-        true
-    );
-
-    for action in ["open", "close"] {
-        let unknown = refused(&pool, &["lane", action, "coingecko"]);
-        let expected = "error: there is no lane coingecko\nhelp: there is: coinmarketcap, local\n";
-        assert_eq!(unknown, expected);
-    }
-}
-
-#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_resource_is_tracked_and_untracked_in_any_spelling(pool: PgPool) {
     let key = "coinmarketcap:/v3/cryptocurrency/quotes/latest?id=4705";
     let early = refused(&pool, &["track", key]);
@@ -296,7 +281,14 @@ async fn a_resource_is_tracked_and_untracked_in_any_spelling(pool: PgPool) {
     assert_eq!(tracked, format!("{key} is tracked every 1m 30s\n"));
     assert_eq!(json(&pool, &["tick", "--json"])["enqueued"], 1);
 
-    printed(&pool, &["untrack", spelled]);
+    let again = json(&pool, &["track", spelled, "--json"]);
+    assert_eq!(again, serde_json::json!({"resource": key, "tracked": true}));
+
+    fits(
+        printed(&pool, &["untrack", spelled])
+            .strip_prefix(key)
+            .unwrap(),
+    );
     let again = refused(&pool, &["untrack", key]);
     assert_eq!(again, format!("error: {key} is not tracked\n"));
     let unknown = refused(&pool, &["track", "weather:/now"]);

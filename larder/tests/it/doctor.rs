@@ -69,13 +69,16 @@ async fn a_good_database_and_a_host_that_answers_pass(pool: PgPool) {
         ("schema", "is this release's"),
         ("workers", "one was seen "),
         ("coinmarketcap", "its host answers, with "),
-        ("coinmarketcap", "no call was made with this key yet"),
     ] {
         assert!(
             text.contains(&format!("ok    {what:<13} {found}")),
             "{text}"
         );
     }
+    // Only a call shows whether a key is right.
+    let untried = "warn  coinmarketcap no call was made with this key yet";
+    assert!(text.contains(untried), "{text}");
+    assert!(text.contains("help: start a worker"), "{text}");
     assert!(!text.contains(KEY), "{text}");
     assert_eq!(upstream.handle().total().credits, 0);
     upstream.stop().await;
@@ -208,6 +211,55 @@ fn without_a_database_or_with_a_wrong_one_it_fails_and_shows_no_password() {
     let (text, passed) = said(&visit(Some(url), &[]));
     assert!(!passed && text.contains("help: start Postgres"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
+}
+
+/// A host is asked whether it is there also where there is no key to ask with, and no database.
+#[tokio::test]
+async fn without_a_key_or_a_database_the_host_is_asked_directly_all_the_same() {
+    let upstream = Sandbox::start("127.0.0.1:0", SandboxConfig::default()).await;
+    let upstream = upstream.unwrap();
+    let base = upstream.url();
+    let visited = tokio::task::spawn_blocking(move || {
+        // Workers take no proxy of the system's either.
+        let proxy = ("http_proxy", "http://127.0.0.1:1");
+        let base_url = ("LARDER__PROVIDERS__COINMARKETCAP__BASE_URL", &*base);
+        visit(None, &[base_url, proxy])
+    });
+    let (text, _) = said(&visited.await.unwrap());
+    assert!(
+        text.contains("warn  coinmarketcap CMC_API_KEY is not set"),
+        "{text}"
+    );
+    assert!(
+        text.contains("ok    coinmarketcap its host answers, with"),
+        "{text}"
+    );
+    upstream.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_in_trouble_is_a_warning() {
+    let host = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", host.local_addr().unwrap());
+    let answering = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (mut caller, _) = host.accept().await.unwrap();
+        let _ = caller.read(&mut [0; 4096]).await.unwrap();
+        let answer = b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
+        caller.write_all(answer).await.unwrap();
+    });
+    let visited = tokio::task::spawn_blocking(move || {
+        visit(
+            None,
+            &[("LARDER__PROVIDERS__COINMARKETCAP__BASE_URL", &*base)],
+        )
+    });
+    let (text, _) = said(&visited.await.unwrap());
+    answering.await.unwrap();
+    assert!(
+        text.contains("warn  coinmarketcap its host answers, with 503"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod completions;
 mod doctor;
 mod forecast;
 mod idle;
+mod lanes;
 mod measured;
 mod private_postgres;
 #[path = "../../../worker/tests/it/relay.rs"]
@@ -22,3 +23,5 @@ mod relay;
 mod runs;
 mod simulate;
 mod survives;
+mod views;
+mod widths;

@@ -13,7 +13,7 @@ use url::Url;
 use super::origin::Origin;
 use super::problems::{ConfigErrors, Problem, Problems};
 
-/// Fewest bytes of a secret that lets programs enqueue jobs.
+/// Fewest bytes of a secret that programs send us.
 const FEWEST_BYTES: usize = 16;
 
 /// Most bytes that are read of a file with a secret.
@@ -126,6 +126,7 @@ impl Secrets {
         }
         let Some(read) = &self.read_api else { return };
         check_header("READ_API_SECRET", read, problems);
+        check_length("READ_API_SECRET", read, "", problems);
         let same = |jobs: &SecretString| jobs.expose_secret() == read.expose_secret();
         if self.jobs_api.iter().any(same) {
             let reason = "whoever may read could otherwise enqueue jobs";
@@ -232,11 +233,7 @@ fn split(name: &str, list: &SecretString, problems: &mut Problems) -> Vec<Secret
         .collect();
     for secret in &secrets {
         check_header(name, secret, problems);
-        if secret.expose_secret().len() < FEWEST_BYTES {
-            let rule = format!("must have at least {FEWEST_BYTES} bytes, each of several");
-            let reason = "it can be tried out over the network; `openssl rand -hex 32` makes one";
-            refuse(name, &rule, reason, problems);
-        }
+        check_length(name, secret, ", each of several", problems);
     }
     if secrets.is_empty() {
         refuse(
@@ -247,6 +244,14 @@ fn split(name: &str, list: &SecretString, problems: &mut Problems) -> Vec<Secret
         );
     }
     secrets
+}
+
+fn check_length(name: &str, secret: &SecretString, several: &str, problems: &mut Problems) {
+    if secret.expose_secret().len() < FEWEST_BYTES {
+        let rule = format!("must have at least {FEWEST_BYTES} bytes{several}");
+        let reason = "it can be tried out over the network; `openssl rand -hex 32` makes one";
+        refuse(name, &rule, reason, problems);
+    }
 }
 
 fn check_header(name: &str, secret: &SecretString, problems: &mut Problems) {

@@ -30,7 +30,6 @@ pub struct LimitState {
     /// `requests` or `credits`.
     pub unit: String,
     /// `rolling`, `calendar`, `discovered` or `concurrency`.
-    #[serde(skip)]
     pub kind: String,
     /// How much a window may hold.
     pub cap: i64,

@@ -15,6 +15,12 @@ pub struct DatabaseHealth {
     pub now: DateTime<Utc>,
     /// Whether what was committed survives a crash: `fsync` and `full_page_writes`.
     pub durable: bool,
+    /// Whether dead rows are cleaned up: `autovacuum`.
+    pub autovacuum: bool,
+    /// `statement_timeout` of this login, in milliseconds; 0 for none.
+    pub statement_timeout_ms: i64,
+    /// `idle_in_transaction_session_timeout` of this login, in milliseconds; 0 for none.
+    pub idle_timeout_ms: i64,
     /// Whether it takes no writes: a standby, or set so.
     pub read_only: bool,
     /// `max_connections`.
@@ -73,6 +79,11 @@ impl Store {
                    clock_timestamp() as "now!",
                    current_setting('fsync')::boolean and current_setting('full_page_writes')::boolean
                        as "durable!",
+                   current_setting('autovacuum')::boolean as "autovacuum!",
+                   (select setting::bigint from pg_settings where name = 'statement_timeout')
+                       as "statement_timeout_ms!",
+                   (select setting::bigint from pg_settings
+                    where name = 'idle_in_transaction_session_timeout') as "idle_timeout_ms!",
                    pg_is_in_recovery() or current_setting('transaction_read_only')::boolean as "read_only!",
                    current_setting('max_connections')::integer as "max_connections!",
                    (select coalesce(sum(numbackends), 0) from pg_stat_database)::bigint as "connections!",
@@ -123,8 +134,7 @@ impl Store {
             select coalesce((select n from gaps), 31)::bigint as "days_ahead!",
                    ((select count(*) from larder.finished_jobs_done_default)
                     + (select count(*) from larder.finished_jobs_failed_default)) as "misplaced_rows!",
-                   coalesce((select relkind = 'v' from pg_class
-                             where oid = to_regclass('public.background_jobs')), false) as "has_view!",
+                   larder.has_jobs_view() as "has_view!",
                    (select count(*) from pg_class
                     where relnamespace = 'larder'::regnamespace and relkind in ('r', 'p')
                       and not relrowsecurity and relname <> 'migrations') as "open_tables!",

@@ -1,12 +1,54 @@
-//! Opens and closes lanes by hand.
+//! Lists lanes, opens and closes them by hand.
 
 use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::again::again;
 use super::{Store, StoreError, seconds};
 use crate::model::LaneName;
 
+/// A lane, and whether it takes jobs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Lane {
+    /// A provider's name, or `local`.
+    pub lane: String,
+    /// Whether its jobs are taken.
+    pub open: bool,
+    /// Until when it is closed; `None` also when that is up to an operator.
+    pub closed_until: Option<DateTime<Utc>>,
+    /// Why it is closed.
+    pub reason: Option<String>,
+}
+
 impl Store {
+    /// Every lane, by name.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn lanes(&self) -> Result<Vec<Lane>, StoreError> {
+        let lanes = sqlx::query_as!(
+            Lane,
+            r#"
+            -- name: lanes
+            select lane, coalesce(closed_until <= t.at, true) as "open!",
+                   case when closed_until > t.at and isfinite(closed_until) then closed_until
+                   end as closed_until,
+                   case when closed_until > t.at then closed_reason end as reason
+            from larder.lanes
+            cross join (select clock_timestamp() as at) t
+            where removed_at is null
+            order by lane
+            "#
+        )
+        .fetch_all(&self.db)
+        .await?;
+        Ok(lanes)
+    }
+
     /// Opens a lane; answers whether there is one of that name.
     ///
     /// # Errors

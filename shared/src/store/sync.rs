@@ -87,7 +87,8 @@ async fn sync_lane(tx: &mut Tx, lane: &LaneSpec) -> Result<bool, StoreError> {
             breaker_pause = excluded.breaker_pause,
             breaker_max_pause = excluded.breaker_max_pause,
             reports_usage = excluded.reports_usage,
-            key_id = excluded.key_id,
+            -- A process that has no key, such as `larder init` somewhere else, knows of no other.
+            key_id = coalesce(excluded.key_id, l.key_id),
             reset_grace = excluded.reset_grace,
             max_freeze = excluded.max_freeze,
             max_transit = excluded.max_transit,
@@ -95,7 +96,8 @@ async fn sync_lane(tx: &mut Tx, lane: &LaneSpec) -> Result<bool, StoreError> {
             max_attempts = excluded.max_attempts,
             removed_at = null,
             -- A new key opens what the old one closed; slowly, so until now and not null.
-            closed_until = case when l.key_id is distinct from excluded.key_id
+            closed_until = case when excluded.key_id is not null
+                                 and l.key_id is distinct from excluded.key_id
                                  and l.closed_reason like 'key%'
                                 then least(l.closed_until, clock_timestamp()) else l.closed_until end
         "#,

@@ -24,6 +24,7 @@ mod races;
 mod record;
 mod replaced;
 mod rescue;
+mod roles;
 mod rolling;
 mod share;
 mod transitions;

@@ -74,7 +74,7 @@ fn tables(found: &SchemaHealth, health: &DatabaseHealth, findings: &mut Findings
     }
     if !found.has_view {
         let found = "public.background_jobs is not Larder's view";
-        let help = "a table of that name was there first: docs/from-the-old-scheduler.md";
+        let help = "rename what is called so, then larder init: docs/from-the-old-scheduler.md";
         findings.warn("view", found, help);
     }
     if found.open_tables > 0 && health.owns_schema {

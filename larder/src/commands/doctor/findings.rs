@@ -4,6 +4,11 @@ use std::io::IsTerminal;
 
 use serde::Serialize;
 
+use crate::commands::table::wrap;
+
+/// What is left of a terminal's 80 columns beside the grade and the name.
+const BESIDE: usize = 60;
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,7 +50,7 @@ impl Findings {
         self.add(Grade::Bad, what, found, Some(help));
     }
 
-    fn add(&mut self, grade: Grade, what: &str, found: &str, help: Option<&str>) {
+    pub(super) fn add(&mut self, grade: Grade, what: &str, found: &str, help: Option<&str>) {
         self.findings.push(Finding {
             grade,
             what: what.to_owned(),
@@ -62,7 +67,7 @@ impl Findings {
 
     /// A line for each finding, and under it what to do; in colour on a terminal.
     pub(super) fn text(&self) -> String {
-        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colour = std::io::stdout().is_terminal() && may_colour();
         let mut text = String::new();
         for finding in &self.findings {
             let (word, code) = match finding.grade {
@@ -74,11 +79,11 @@ impl Findings {
                 true => format!("\u{1b}[{code}m{word}\u{1b}[0m"),
                 false => word.to_owned(),
             };
-            let mut lines = wrap(&finding.found).into_iter();
+            let mut lines = wrap(&finding.found, BESIDE).into_iter();
             let first = lines.next().unwrap_or_default();
             text.push_str(&format!("{word}  {:<13} {first}\n", finding.what));
             let help = finding.help.as_ref().map(|help| format!("help: {help}"));
-            for line in lines.chain(help.iter().flat_map(|help| wrap(help))) {
+            for line in lines.chain(help.iter().flat_map(|help| wrap(help, BESIDE))) {
                 text.push_str(&format!("{:20}{line}\n", ""));
             }
         }
@@ -86,19 +91,9 @@ impl Findings {
     }
 }
 
-/// Lines that fit beside the columns before them on a terminal of 80.
-fn wrap(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + word.chars().count() < 60 => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+/// Whether `NO_COLOR` leaves it to us: by its convention only a value that is not empty forbids.
+fn may_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 #[cfg(test)]

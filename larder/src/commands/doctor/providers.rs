@@ -8,7 +8,7 @@ use std::time::Duration;
 use shared::setup::Setup;
 use shared::store::{LaneState, Store};
 
-use super::findings::Findings;
+use super::findings::{Findings, Grade};
 
 /// How long a host may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,9 +26,16 @@ pub(super) async fn look(setup: &Setup, store: Option<&Store>, findings: &mut Fi
             let found = format!("{variable} is not set: nobody can call it");
             let help = format!("set {variable} or {variable}_FILE; larder up takes its sandbox");
             findings.warn(name.as_str(), &found, &help);
+        }
+        // Where nobody can call it, it need not be there.
+        let away = match missing {
+            Some(_) => Grade::Warning,
+            None => Grade::Bad,
+        };
+        reach(name.as_str(), &section.provider.base_url, away, findings).await;
+        if missing.is_some() {
             continue;
         }
-        reach(name.as_str(), &section.provider.base_url, findings).await;
         let key_id = setup.catalog.key_id(name, &setup.secrets);
         if let Some(store) = store {
             key(name.as_str(), key_id.as_deref(), store, findings).await;
@@ -63,22 +70,30 @@ fn budget(lane: &LaneState, findings: &mut Findings) {
 
 /// Whether the host answers at all. Without a key, which no provider charges for; what it
 /// answers does not matter.
-async fn reach(name: &str, base_url: &str, findings: &mut Findings) {
+async fn reach(name: &str, base_url: &str, away: Grade, findings: &mut Findings) {
     // Refused where it has been done already, which is as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder()
         .timeout(PATIENCE)
         .redirect(reqwest::redirect::Policy::none())
+        // The way that workers go.
+        .no_proxy()
+        .http1_only()
         .build();
     let Ok(client) = client else {
         return findings.bad(name, "no client can be made", "report this, please");
     };
     match client.head(base_url).send().await {
         Ok(answer) => {
-            findings.good(
-                name,
-                &format!("its host answers, with {}", answer.status().as_u16()),
-            );
+            let status = answer.status();
+            let found = format!("its host answers, with {}", status.as_u16());
+            match status.is_server_error() {
+                true => {
+                    let help = "it is in trouble, or base_url is wrong: see its status page";
+                    findings.warn(name, &found, help);
+                }
+                false => findings.good(name, &found),
+            }
         }
         Err(error) => {
             // Without the URL: whoever configured it may have put something into it.
@@ -90,7 +105,8 @@ async fn reach(name: &str, base_url: &str, findings: &mut Findings) {
                 cause = error.source();
             }
             let help = "look at base_url, the name server, and what may leave this network";
-            findings.bad(name, &format!("its host does not answer: {words}"), help);
+            let found = format!("its host does not answer: {words}");
+            findings.add(away, name, &found, Some(help));
         }
     }
 }
@@ -100,7 +116,9 @@ async fn key(name: &str, key_id: Option<&str>, store: &Store, findings: &mut Fin
         return;
     };
     let Some(last) = last else {
-        return findings.good(name, "no call was made with this key yet");
+        let found = "no call was made with this key yet, so nobody knows whether it is right";
+        let help = "start a worker, and look again after its first call";
+        return findings.warn(name, found, help);
     };
     let ago = humantime::format_duration(Duration::from_secs(last.ago_secs.max(0.0) as u64));
     let status = last

@@ -14,8 +14,12 @@ const VERSIONS: std::ops::RangeInclusive<i32> = 15..=18;
 /// cleaned up.
 const LONG: f64 = 600.0;
 
-/// Connections that should be free: an enqueuer takes up to 16, a worker up to 12.
-const FEWEST_FREE: i64 = 20;
+/// Connections that should be free: by default an enqueuer takes up to 9, a worker up to 16.
+const FEWEST_FREE: i64 = 25;
+
+/// A statement that takes as long is no sign of trouble, in milliseconds: upkeep and bulk changes
+/// of a large database.
+const SHORT_MS: i64 = 15_000;
 
 /// Reads what there is to know, and judges it; `None` if the database does not tell.
 pub(super) async fn look(store: &Store, findings: &mut Findings) -> Option<DatabaseHealth> {
@@ -51,10 +55,7 @@ fn server(health: &DatabaseHealth, findings: &mut Findings) {
         let help = "DATABASE_URL must lead to the primary";
         findings.bad("database", "takes no writes", help);
     }
-    if !health.durable {
-        let found = "fsync or full_page_writes is off: a crash forgets what was spent";
-        findings.warn("settings", found, "turn both on, unless this is a test");
-    }
+    settings(health, findings);
     let free = i64::from(health.max_connections) - health.connections;
     let found = format!(
         "{} of {} are taken",
@@ -74,6 +75,43 @@ fn server(health: &DatabaseHealth, findings: &mut Findings) {
         }
         (false, true) => findings.good("rights", "this login owns the schema, and can migrate"),
         (false, false) => findings.good("rights", "this login cannot migrate: the owner can"),
+    }
+}
+
+fn settings(health: &DatabaseHealth, findings: &mut Findings) {
+    let statement = limit(health.statement_timeout_ms);
+    let mut good = true;
+    let mut warn = |found: &str, help: &str| {
+        good = false;
+        findings.warn("settings", found, help);
+    };
+    if !health.durable {
+        let found = "fsync or full_page_writes is off: a crash forgets what was spent";
+        warn(found, "turn both on, unless this is a test");
+    }
+    if !health.autovacuum {
+        let found = "autovacuum is off: the queue becomes slower with each job";
+        warn(found, "turn it on");
+    }
+    if (1..SHORT_MS).contains(&health.statement_timeout_ms) {
+        let found = format!("statement_timeout is {statement}: bulk changes may take longer");
+        warn(&found, "set it to 60s for this login, with alter role");
+    }
+    if good {
+        let idle = limit(health.idle_timeout_ms);
+        let found = format!(
+            "fsync, full_page_writes and autovacuum are on; statement_timeout {statement}, \
+             idle_in_transaction_session_timeout {idle}"
+        );
+        findings.good("settings", &found);
+    }
+}
+
+/// A time-out as people read it.
+fn limit(milliseconds: i64) -> String {
+    match u64::try_from(milliseconds) {
+        Ok(0) | Err(_) => "off".to_owned(),
+        Ok(set) => humantime::format_duration(Duration::from_millis(set)).to_string(),
     }
 }
 
@@ -135,6 +173,9 @@ mod tests {
             version_text: "15.12".to_owned(),
             now: DateTime::UNIX_EPOCH,
             durable: true,
+            autovacuum: true,
+            statement_timeout_ms: 0,
+            idle_timeout_ms: 60_000,
             read_only: false,
             max_connections: 100,
             connections: 7,
@@ -156,15 +197,23 @@ mod tests {
     fn a_good_server_has_no_warning() {
         let text = said(&health());
         assert!(!text.contains("warn") && !text.contains("FAIL"), "{text}");
+        let settings = "ok    settings      fsync, full_page_writes and autovacuum are on;";
+        assert!(text.contains(settings), "{text}");
+        assert!(text.contains("session_timeout 1m"), "{text}");
     }
 
     #[test]
     fn each_thing_that_is_wrong_has_its_words() {
         type Break = fn(&mut DatabaseHealth);
-        let cases: [(Break, &str); 7] = [
+        let cases: [(Break, &str); 9] = [
             (|it| it.version = 140_002, "made for PostgreSQL 15 to 18"),
             (|it| it.read_only = true, "takes no writes"),
             (|it| it.durable = false, "fsync or full_page_writes is off"),
+            (|it| it.autovacuum = false, "autovacuum is off"),
+            (
+                |it| it.statement_timeout_ms = 3_000,
+                "statement_timeout is 3s",
+            ),
             (|it| it.connections = 95, "raise max_connections"),
             (|it| it.superuser = true, "larder init --roles"),
             (

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::store::JobRow;
 
-use crate::commands::table::{NONE, moment, moment_or_none};
+use crate::commands::table::{NONE, WIDTH as TERMINAL, moment, moment_or_none, wrap};
 
 /// Column at which the values begin.
 const WIDTH: usize = 12;
@@ -49,7 +49,9 @@ pub(super) fn text(job: &JobRow) -> String {
             None => NONE.to_owned(),
         };
         let (attempt, at, why) = (field("attempt"), field("at"), field("error"));
-        text.push_str(&format!("attempt {attempt}, {at}: {why}\n"));
+        let told = format!("attempt {attempt}, {at}: {why}");
+        let lines = wrap(&told, usize::from(TERMINAL) - 2);
+        text.push_str(&format!("{}\n", lines.join("\n  ")));
     }
     text
 }

@@ -9,7 +9,7 @@ use shared::plan::reads::LONG;
 use shared::setup::Setup;
 
 use super::super::connect::{failure, store};
-use super::super::table::{NONE, print_json, print_table};
+use super::super::table::{NONE, print_json, print_table, print_text};
 use crate::chart::{Bar, bars};
 use crate::cli::{Failure, Outcome, say};
 use crate::forecast::{Forecast, Subject, forecast, subjects, time};
@@ -58,7 +58,7 @@ pub(crate) async fn run(arguments: Arguments) -> Outcome {
             true => "measured reads and changes",
             false => "equal reads, times weight, and a change at every renewal",
         };
-        say(&format!("A month of 30 days, with {demand}.\n"));
+        say(&format!("A month of 30 days: {demand}.\n"));
         forecasts.iter().for_each(show);
         if forecasts.is_empty() {
             say("nothing is tracked\n");
@@ -101,12 +101,14 @@ fn show(forecast: &Forecast) {
         || "without a limit of credits".to_owned(),
         |credits| format!("{credits:.0} credits for planned calls"),
     );
-    say(&format!(
-        "\n{}: {budget}, {:.0} spent; objective {}\n\n",
+    say("\n");
+    print_text(&format!(
+        "{}: {budget}, {:.0} spent; objective {}",
         forecast.provider,
         forecast.credits_a_month,
         forecast.objective.as_str(),
     ));
+    say("\n");
     print_table(
         [
             "group",
@@ -154,7 +156,8 @@ fn show(forecast: &Forecast) {
         }),
     );
     for warning in &forecast.warnings {
-        say(&format!("\nwarning: {warning}\n"));
+        say("\n");
+        print_text(&format!("warning: {warning}"));
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use shared::plan::{Objective, SolveError};
 
 use super::super::progress::Progress;
-use super::super::table::{print_json, print_table};
+use super::super::table::{print_json, print_table, print_text};
 use crate::chart::{Bar, bars};
 use crate::cli::{Failure, Outcome, say};
 use crate::simulate::{
@@ -189,10 +189,11 @@ fn show(report: &Report) {
         Objective::Fresh => format!("{:.1} % stale", report.offline_limit * 100.0),
         _ => format!("{:.2} min", report.offline_limit),
     };
-    say(&format!(
-        "{} reads in a month, {} credits, seed {}; objective {objective}, offline limit {limit}\n\n",
+    print_text(&format!(
+        "{} reads in a month, {} credits, seed {}; objective {objective}, offline limit {limit}",
         report.reads, report.budget, report.seed
     ));
+    say("\n");
     print_table(
         ["policy", "credits", "age", "lag", "fresh", "p95 age"],
         &["credits", "age", "lag", "fresh", "p95 age"],

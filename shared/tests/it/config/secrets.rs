@@ -97,6 +97,14 @@ fn what_is_wrong_with_secrets_is_said_at_once_and_without_them() {
 }
 
 #[test]
+fn a_readers_secret_that_can_be_guessed_is_refused() {
+    let errors = read(&[("READ_API_SECRET", "fifteen-bytes-1")]).unwrap_err();
+    assert!(errors.contains("must have at least 16 bytes"), "{errors}");
+    assert!(!errors.contains("fifteen"), "{errors}");
+    assert!(read(&[("READ_API_SECRET", "sixteen-bytes-12")]).is_ok());
+}
+
+#[test]
 fn readers_must_not_hold_the_secret_that_enqueues() {
     let errors = read(&[("JOBS_API_SECRET", LONG), ("READ_API_SECRET", LONG)]).unwrap_err();
     assert!(
@@ -111,7 +119,7 @@ fn no_secret_is_shown_by_debug_or_in_a_url() {
     let secrets = read(&[
         ("DATABASE_URL", url),
         ("JOBS_API_SECRET", "hunter2hunter2hunter2"),
-        ("READ_API_SECRET", "hunter2"),
+        ("READ_API_SECRET", "hunter2hunter2hunter"),
         ("CMC_API_KEY", "hunter2"),
     ])
     .unwrap();

@@ -261,9 +261,15 @@ async fn a_dead_key_closes_the_lane_until_a_new_key_and_never_the_new_keys_lane(
     };
     store.record(&dead(&calls[0])).await?;
     assert_eq!(store.closed_lanes().await?[0].until, None);
-    let mut renewed = lane(Vec::new());
-    renewed.key_id = Some("key-2".to_owned());
-    store.sync(&[renewed], &[]).await?;
+    let with_key = |key: Option<&str>| LaneSpec {
+        key_id: key.map(str::to_owned),
+        ..lane(Vec::new())
+    };
+    for key in [None, Some("key-1")] {
+        store.sync(&[with_key(key)], &[]).await?;
+        assert_eq!(store.closed_lanes().await?.len(), 1, "{key:?} is no news");
+    }
+    store.sync(&[with_key(Some("key-2"))], &[]).await?;
     assert!(
         store.closed_lanes().await?.is_empty(),
         "the new key opens it"

@@ -1,0 +1,35 @@
+//! `background_jobs`, whose name may be taken by what was there before.
+
+use sqlx::PgPool;
+
+use crate::commands::{json, printed};
+
+/// A relation that stood there before the schema did: the migrations leave it alone, and so does
+/// every `larder init`, until it has another name.
+#[sqlx::test(migrations = false)]
+async fn the_view_comes_with_the_init_after_the_old_one_was_renamed(pool: PgPool) {
+    let old = "create view public.background_jobs as select 'old' as id";
+    sqlx::query(old).execute(&pool).await.unwrap();
+    for _ in 0..2 {
+        let text = printed(&pool, &["init"]);
+        assert!(text.contains("rename it, then larder init again"), "{text}");
+    }
+    let doctor = json_of_doctor(&pool);
+    assert!(doctor.contains("public.background_jobs is not Larder's view"));
+
+    let rename = "alter view public.background_jobs rename to old_background_jobs";
+    sqlx::query(rename).execute(&pool).await.unwrap();
+    let done = json(&pool, &["init", "--json"]);
+
+    assert_eq!(done["background_jobs"], true, "{done}");
+    assert!(!json_of_doctor(&pool).contains("background_jobs"));
+    let jobs: i64 = sqlx::query_scalar("select count(*) from background_jobs")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert_eq!(jobs, 102);
+}
+
+fn json_of_doctor(pool: &PgPool) -> String {
+    json(pool, &["doctor", "--json"]).to_string()
+}

@@ -1,0 +1,130 @@
+//! What is printed for people fits a terminal of 80 columns; ids, keys and what a shell has to
+//! take are not broken.
+
+use std::process::Command;
+
+use sqlx::PgPool;
+
+use crate::commands::{larder, printed};
+use crate::runs::errors;
+
+fn too_long(text: &str) -> Vec<&str> {
+    // What cannot be broken: a key, an id, a path, JSON.
+    let fixed = |line: &str| line.split_whitespace().any(|word| word.len() > 60);
+    let lines = text.lines();
+    lines
+        .filter(|line| line.chars().count() > 80 && !fixed(line))
+        .collect()
+}
+
+/// The names of the subcommands that a help text lists.
+fn subcommands(help: &str) -> Vec<String> {
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let listed = listed.take_while(|line| !line.is_empty());
+    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| *name != "help")
+        .map(str::to_owned)
+        .collect()
+}
+
+fn help_of(command: &[String]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_larder"))
+        .args(command)
+        .arg("--help")
+        .env("COLUMNS", "200")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command:?}: {}", errors(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn every_help_text_fits_a_terminal() {
+    let mut waiting = vec![Vec::new()];
+    let mut seen = 0;
+    while let Some(command) = waiting.pop() {
+        let help = help_of(&command);
+        assert_eq!(too_long(&help), Vec::<&str>::new(), "{command:?}");
+        seen += 1;
+        for name in subcommands(&help) {
+            waiting.push([command.clone(), vec![name]].concat());
+        }
+    }
+    assert!(seen > 30, "premise: they were found, {seen}");
+    let help = larder(None, &["help", "jobs"]).1.output().unwrap();
+    assert!(help.status.success(), "{}", errors(&help));
+}
+
+/// What a provider has told makes the longest lines of all.
+const TOLD: &str = "
+    with call as (
+        insert into larder.api_calls (
+            provider, endpoint, batch_key, class, items, lease_token, worker, reserved_at,
+            reserved_credits, leased_until, settled_at, end_at, credits, outcome, needs_fold
+        )
+        select 'coinmarketcap', 'key_info', 'x', 'planned', 1, gen_random_uuid(), 'w', now, 1,
+               now, now, now, 12345, 'ok', true
+        from clock_timestamp() as now
+        returning id
+    )
+    insert into larder.limit_reports (
+        limit_id, window_starts_at, call_id, used, cap, ours, read_at, expires_at
+    )
+    select l.id, date_trunc('month', now(), 'UTC'), call.id, 14000, 15000, 1, now(), 'infinity'
+    from larder.limits l, call where l.name = 'month'";
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn what_commands_print_fits_a_terminal(pool: PgPool) {
+    let told = printed(&pool, &["init", "--roles"]);
+    assert_eq!(too_long(&told), Vec::<&str>::new());
+    sqlx::query(TOLD).execute(&pool).await.unwrap();
+    let reason = "a reason that somebody wrote down in many words, more than one line can hold";
+    printed(
+        &pool,
+        &["lane", "close", "local", "--for", "10m", "--reason", reason],
+    );
+    printed(
+        &pool,
+        &[
+            "lane",
+            "close",
+            "coinmarketcap",
+            "--for",
+            "10m",
+            "--reason",
+            reason,
+        ],
+    );
+    let error = r#"update larder.jobs set errors = jsonb_build_array(jsonb_build_object(
+        'attempt', 1, 'at', now(), 'error', repeat('it went wrong ', 30)))"#;
+    sqlx::query(error).execute(&pool).await.unwrap();
+    let id: uuid::Uuid = sqlx::query_scalar("select id from larder.jobs limit 1")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let id = id.to_string();
+    for arguments in [
+        &["budget"][..],
+        &["check"],
+        &["plan"],
+        &["plan", "--measured"],
+        &["tick"],
+        &["doctor"],
+        &["lane", "list"],
+        &["jobs", "list"],
+        &["jobs", "show", &id],
+        &["track", "coinmarketcap:/v1/fiat/map"],
+        &["untrack", "coinmarketcap:/v1/fiat/map"],
+        &["plan", "simulate", "--items", "50", "--readers", "1"],
+    ] {
+        let text = printed(&pool, arguments);
+        assert_eq!(too_long(&text), Vec::<&str>::new(), "{arguments:?}");
+    }
+    let budget = printed(&pool, &["budget"]);
+    assert!(
+        budget.contains("the provider counted 14000 of 15000"),
+        "{budget}"
+    );
+}
