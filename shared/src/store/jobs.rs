@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::{Store, StoreError, finish};
+use crate::metrics;
 use crate::model::{JobId, JobStatus};
 use crate::store::db::Tx;
 
@@ -208,7 +209,11 @@ impl Store {
             }
         }
         tx.commit().await?;
-        self.job(id).await
+        let job = self.job(id).await?;
+        if job.status == JobStatus::Cancelled {
+            metrics::jobs_finished(&job.lane, "cancelled", 1);
+        }
+        Ok(job)
     }
 
     /// Lets a failed or cancelled job wait again, with all its attempts; answers the job.
