@@ -24,7 +24,9 @@ RUN for crate in shared enqueuer worker sandbox larder; do mkdir $crate/src && t
 COPY . .
 RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
     && cargo build --release --locked --workspace ${BUILD_JOBS:+--jobs $BUILD_JOBS} \
-    && mkdir /out && cp target/release/larder target/release/enqueuer target/release/worker /out/
+    && mkdir /out && cp target/release/larder target/release/enqueuer target/release/worker /out/ \
+    # Symbols are a good part of them, and only a debugger reads them.
+    && strip /out/*
 
 FROM ${RUNTIME_IMAGE}
 # The authorities that calls to providers trust; nothing else is needed that the image has not.

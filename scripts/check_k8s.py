@@ -18,9 +18,9 @@ def wrong(name, text):
 
 
 documents = []
-for path in sorted(directory.glob("*.yaml")):
+for path in sorted(directory.rglob("*.yaml")):
     for document in yaml.safe_load_all(path.read_text()):
-        documents.append((path.name, document))
+        documents.append((str(path.relative_to(directory)), document))
 
 # What other projects define has no schema here: its shape is only looked at below.
 foreign = {"Kustomization", "ScaledObject"}
@@ -40,7 +40,7 @@ for resource in kustomization["resources"]:
         wrong("kustomization.yaml", f"{resource} does not exist")
 if "secret.example.yaml" in kustomization["resources"]:
     wrong("kustomization.yaml", "the example secret must not be deployed")
-if {"hpa.yaml", "keda.yaml"} <= set(kustomization["resources"]):
+if {"hpa.yaml", "keda/scaledobject.yaml"} <= set(kustomization["resources"]):
     wrong("kustomization.yaml", "two autoscalers would fight over the workers")
 
 
@@ -61,23 +61,29 @@ for name, deployment in of_kind("Deployment"):
         wrong(name, "the selector does not match the pods")
     pod = spec["template"]["spec"]
     pods.append(labels)
-    mounted = set()
+    mounted = {}
     for volume in pod["volumes"]:
         if "configMap" in volume and volume["configMap"]["name"] not in configured:
             wrong(name, f"no config map {volume['configMap']['name']}")
         for item in volume.get("secret", {}).get("items", []):
-            mounted.add(item["path"])
+            mounted.setdefault(volume["name"], set()).add(item["path"])
             if item["key"] not in secret_keys:
                 wrong(name, f"secret.example.yaml has no {item['key']}")
     volumes = {volume["name"] for volume in pod["volumes"]}
     for container in pod.get("initContainers", []) + pod["containers"]:
         where = f"{name}: {container['name']}"
+        files = set()
         for mount in container["volumeMounts"]:
             if mount["name"] not in volumes:
                 wrong(where, f"no volume {mount['name']}")
+            files |= {f"{mount['mountPath']}/{path}" for path in mounted.get(mount["name"], ())}
+        if any("owner" in path for path in files) and container["name"] != "init":
+            wrong(where, "must not know the owner of the schema")
+        if not any(variable["name"].endswith("_API_KEY_FILE") for variable in container["env"]):
+            wrong(where, "has no provider's key, and would take it for removed")
         for variable in container["env"]:
             if variable["name"].endswith("_FILE"):
-                if variable["value"].removeprefix("/run/secrets/larder/") not in mounted:
+                if variable["value"] not in files:
                     wrong(where, f"{variable['name']} names a file that is not mounted")
         context = container["securityContext"]
         if context["allowPrivilegeEscalation"] or not context["readOnlyRootFilesystem"]:

@@ -22,12 +22,18 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 pub use cache_reads::CacheReads;
 pub use calls::{
-    api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, last_tick, leases_lost,
-    listener, rescued, retries,
+    api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, lapsed, last_tick,
+    leases_lost, listener, rescued, retries,
 };
 pub use figures::{BudgetFigures, LaneFigures, REASONS, budget, lane, resources, workers};
 pub use recorder::Recorder;
 pub use zero::{Labels, zero};
+
+/// As what a job can end.
+pub const ENDS: [&str; 3] = ["completed", "failed", "cancelled"];
+
+/// What came of a call that nobody recorded.
+pub const LAPSED: &str = "lapsed";
 
 /// Which of the three kinds of Prometheus a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,11 +92,11 @@ macro_rules! metrics_list {
 
 metrics_list! {
     API_CALLS "larder_api_calls_total" Counter Count ["provider", "endpoint", "outcome"]
-        "Calls to a provider, by what came of them.";
+        "Calls to a provider, by what came of them; one that lapsed and is answered late is in both.";
     API_CALL_SECONDS "larder_api_call_duration_seconds" Histogram Seconds ["provider", "endpoint"]
         "Time from sending a call to its last byte. Excludes waiting for budget.";
     CREDITS_SPENT "larder_credits_spent_total" Counter Count ["provider", "endpoint"]
-        "Credits settled as spent by this process.";
+        "Credits settled as spent by this process, those of calls that lapsed included.";
     BATCH_SIZE "larder_batch_size" Histogram Count ["provider", "endpoint"]
         "Resources that one call was to refresh.";
     CALLS_AVOIDED "larder_calls_avoided_total" Counter Count ["provider"]

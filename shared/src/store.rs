@@ -80,7 +80,7 @@ pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};
 pub use error::StoreError;
 pub use figures::{LaneCounts, ResourceCounts};
-pub use finish::{JobEnd, JobOutcome};
+pub use finish::{Finished, JobEnd, JobOutcome};
 pub use follow::{Followed, ListProblem};
 pub use health::{DatabaseHealth, LastCall, SchemaHealth};
 pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
@@ -100,7 +100,7 @@ pub use resources::{ResourceFilter, ResourceOrder, ResourceRow};
 pub use schedule::ScheduleRow;
 pub use spending::SpentBy;
 pub use tick::{ClosedLane, Ticked, TimersTick};
-pub use upkeep::Rescued;
+pub use upkeep::{LapsedCall, LostJob, Rescued};
 pub use validators::Validator;
 
 /// Channel on which jobs are announced. A hint: the payload is empty.

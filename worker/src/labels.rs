@@ -1,7 +1,7 @@
 //! What the labels of a worker's metrics can be: closed sets, from the configuration.
 
 use shared::catalog::Catalog;
-use shared::metrics::Labels;
+use shared::metrics::{LAPSED, Labels};
 use shared::provider::{Outcome, Provider};
 
 use crate::client::CallError;
@@ -17,7 +17,7 @@ pub(crate) fn of(catalog: &Catalog) -> Labels {
             .collect(),
         outcomes: outcomes
             .chain(CallError::OUTCOMES)
-            .chain([CANNOT_STORE])
+            .chain([CANNOT_STORE, LAPSED])
             .collect(),
     }
 }
@@ -37,7 +37,8 @@ mod tests {
     fn every_outcome_is_documented() {
         let page = include_str!("../../docs/METRICS.md");
         let outcomes = Outcome::ALL.iter().map(|outcome| outcome.as_str());
-        let all = outcomes.chain(CallError::OUTCOMES).chain([CANNOT_STORE]);
+        let all = outcomes.chain(CallError::OUTCOMES);
+        let all = all.chain([CANNOT_STORE, LAPSED]);
         let unknown: Vec<_> = all
             .filter(|word| !page.contains(&format!("`{word}`")))
             .collect();

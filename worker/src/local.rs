@@ -6,12 +6,14 @@
 
 mod run;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::metrics;
+use shared::model::JobId;
 use shared::retry::RetryPolicy;
-use shared::store::{ClaimedJob, JobEnd, JobOutcome, Store, Wake};
+use shared::store::{ClaimedJob, Finished, JobEnd, JobOutcome, Store, Wake};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -158,8 +160,8 @@ async fn flush(
         let mut attempt = 0;
         loop {
             match store.finish(&ended).await {
-                Ok(held) => {
-                    report(&ended, held.len());
+                Ok(finished) => {
+                    report(&ended, &finished);
                     break;
                 }
                 Err(error) if error.is_transient() => {
@@ -186,21 +188,20 @@ async fn flush(
     }
 }
 
-fn report(ended: &[JobOutcome], held: usize) {
-    let done = ended
-        .iter()
-        .filter(|outcome| outcome.end == JobEnd::Done)
-        .count();
-    let failed = ended
-        .iter()
-        .filter(|outcome| matches!(outcome.end, JobEnd::Fail { .. }))
-        .count();
-    let again = ended
-        .iter()
-        .filter(|outcome| matches!(outcome.end, JobEnd::Retry { .. }))
-        .count();
-    metrics::retries("local", again);
-    metrics::jobs_finished("local", "completed", done);
+/// Counts what was recorded, and not what was to be.
+fn report(ended: &[JobOutcome], finished: &Finished) {
+    let recorded: HashSet<JobId> = finished.held.iter().copied().collect();
+    let cancelled: HashSet<JobId> = finished.cancelled.iter().copied().collect();
+    let count = |is_it: fn(&JobEnd) -> bool| {
+        let ours = ended
+            .iter()
+            .filter(|outcome| recorded.contains(&outcome.id) && !cancelled.contains(&outcome.id));
+        ours.filter(|outcome| is_it(&outcome.end)).count()
+    };
+    metrics::retries("local", count(|end| matches!(end, JobEnd::Retry { .. })));
+    metrics::jobs_finished("local", "completed", count(|end| *end == JobEnd::Done));
+    let failed = count(|end| matches!(end, JobEnd::Fail { .. }));
     metrics::jobs_finished("local", "failed", failed);
-    metrics::leases_lost(ended.len() - held);
+    metrics::jobs_finished("local", "cancelled", cancelled.len());
+    metrics::leases_lost(ended.len() - recorded.len());
 }

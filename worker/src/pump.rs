@@ -80,11 +80,14 @@ impl Pump {
         for usage in &admission.alerts {
             tell(provider, usage);
         }
-        if admission.ended > 0 {
-            metrics::calls_avoided(provider.as_str(), admission.ended);
+        if admission.has_ended() {
+            let lane = provider.as_str();
+            metrics::calls_avoided(lane, admission.satisfied);
+            metrics::jobs_finished(lane, "completed", admission.satisfied);
+            metrics::jobs_finished(lane, "failed", admission.failed);
             executor.notifier.cache();
         }
-        let more = !admission.busy && (!admission.calls.is_empty() || admission.ended > 0);
+        let more = !admission.busy && (!admission.calls.is_empty() || admission.has_ended());
         for call in admission.calls {
             for job in &call.jobs {
                 tracing::debug!(job = %job.id, call = %call.id, attempt = job.attempt, resource = %job.resource_key, "job claimed");

@@ -85,8 +85,23 @@ impl Upkeep {
 
     async fn rescue_all(&self) -> Result<(), shared::store::StoreError> {
         let rescued = self.store.rescue(self.max_rescues).await?;
-        if rescued.lapsed > 0 {
-            tracing::warn!(calls = rescued.lapsed, "calls lapsed: spent as reserved");
+        if !rescued.lapsed.is_empty() {
+            tracing::warn!(
+                calls = rescued.lapsed.len(),
+                "calls lapsed: spent as reserved"
+            );
+        }
+        for call in &rescued.lapsed {
+            let credits = u32::try_from(call.credits).unwrap_or(0);
+            metrics::lapsed(&call.provider, &call.endpoint, credits);
+        }
+        for (status, jobs) in [
+            ("failed", &rescued.failed),
+            ("cancelled", &rescued.cancelled),
+        ] {
+            for job in jobs {
+                metrics::jobs_finished(&job.lane, status, 1);
+            }
         }
         let jobs = rescued.waiting.len() + rescued.failed.len();
         if jobs > 0 {

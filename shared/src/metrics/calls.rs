@@ -10,7 +10,7 @@ use metrics::{counter, gauge, histogram};
 
 use super::{
     API_CALL_SECONDS, API_CALLS, BATCH_SIZE, BUDGET_DRIFT, CALLS_AVOIDED, COST_ANOMALIES,
-    CREDITS_SPENT, JOB_RETRIES, JOB_RUN, JOB_WAIT, JOBS_FINISHED, JOBS_RESCUED, LAST_TICK,
+    CREDITS_SPENT, JOB_RETRIES, JOB_RUN, JOB_WAIT, JOBS_FINISHED, JOBS_RESCUED, LAPSED, LAST_TICK,
     LEASES_LOST, LISTENER_UP, count,
 };
 
@@ -40,6 +40,13 @@ pub fn credits(provider: &str, endpoint: &str, spent: u32, drift: u32) {
         .increment(u64::from(spent));
     gauge!(BUDGET_DRIFT.name, "provider" => provider, "endpoint" => endpoint)
         .increment(f64::from(drift));
+}
+
+/// A call whose worker was lost: spent as reserved, and nobody knows how long it took.
+pub fn lapsed(provider: &str, endpoint: &str, spent: u32) {
+    counter!(API_CALLS.name, "provider" => provider.to_owned(), "endpoint" => endpoint.to_owned(), "outcome" => LAPSED)
+        .increment(1);
+    credits(provider, endpoint, spent, 0);
 }
 
 /// A reply whose reported cost was no cost.

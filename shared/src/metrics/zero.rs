@@ -48,7 +48,7 @@ pub fn zero(labels: &Labels) {
         .iter()
         .map(|(provider, _)| provider.as_str());
     for lane in lanes.chain(["local"]) {
-        for status in ["completed", "failed"] {
+        for status in super::ENDS {
             counter!(JOBS_FINISHED.name, "lane" => lane.to_owned(), "status" => status).absolute(0);
         }
         counter!(JOB_RETRIES.name, "lane" => lane.to_owned()).absolute(0);

@@ -76,15 +76,37 @@ pub struct AdmitRequest<'a> {
 pub struct Admission {
     /// Calls to send, each once.
     pub calls: Vec<AdmittedCall>,
-    /// Jobs that ended without a call, because their answer was in the cache already or
-    /// because no call can ever answer them.
-    pub ended: usize,
+    /// Jobs that completed without a call, because their answer was in the cache already.
+    pub satisfied: usize,
+    /// Jobs that failed without a call, because no call can ever answer them.
+    pub failed: usize,
     /// Whether due work was left because calls in flight must end first.
     pub busy: bool,
     /// Reason for which this admission closed the lane.
     pub closed: Option<String>,
     /// Windows that passed a level of use of which nobody was told yet.
     pub alerts: Vec<Usage>,
+}
+
+impl Admission {
+    /// Whether any job ended without a call.
+    pub fn has_ended(&self) -> bool {
+        self.satisfied + self.failed > 0
+    }
+
+    /// Fails the due jobs of a batch that no call can ever answer.
+    async fn fail(
+        &mut self,
+        tx: &mut Tx,
+        request: &AdmitRequest<'_>,
+        batch: &BatchKey,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        let (satisfied, failed) = batch::fail(tx, request, batch, why).await?;
+        self.satisfied += satisfied;
+        self.failed += failed;
+        Ok(())
+    }
 }
 
 /// One reservation: to be sent once, and recorded once.
@@ -135,7 +157,8 @@ impl Store {
         let mut tx = self.begin_locking().await?;
         let mut admission = Admission {
             calls: Vec::new(),
-            ended: 0,
+            satisfied: 0,
+            failed: 0,
             busy: false,
             closed: None,
             alerts: Vec::new(),
@@ -181,11 +204,15 @@ impl Store {
                 Some((endpoint, price))
             });
             let Some((endpoint, price)) = priced else {
-                admission.ended += batch::fail(&mut tx, request, &head, batch::UNKNOWN).await?;
+                admission
+                    .fail(&mut tx, request, &head, batch::UNKNOWN)
+                    .await?;
                 continue;
             };
             if open.endpoints.is_forbidden(&endpoint) {
-                admission.ended += batch::fail(&mut tx, request, &head, batch::FORBIDDEN).await?;
+                admission
+                    .fail(&mut tx, request, &head, batch::FORBIDDEN)
+                    .await?;
                 continue;
             }
             if open.endpoints.must_wait(&endpoint) {
@@ -201,7 +228,7 @@ impl Store {
                         usage: usage.clone(),
                     }
                     .to_string();
-                    admission.ended += batch::fail(&mut tx, request, &head, &why).await?;
+                    admission.fail(&mut tx, request, &head, &why).await?;
                     continue;
                 }
                 Verdict::Busy(_) => {
@@ -231,7 +258,7 @@ impl Store {
             }
             let most = open.most_items(pricing, &head, &endpoint, caller);
             let claimed = batch::claim(&mut tx, request, &head, most).await?;
-            admission.ended += claimed.satisfied;
+            admission.satisfied += claimed.satisfied;
             if claimed.jobs.is_empty() {
                 if claimed.satisfied == 0 {
                     break;

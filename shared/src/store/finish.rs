@@ -46,26 +46,39 @@ pub struct JobOutcome {
     pub end: JobEnd,
 }
 
+/// The jobs whose end was recorded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Finished {
+    /// Those that were still ours. The others' results are discarded.
+    pub held: Vec<JobId>,
+    /// Those of them that a person had cancelled meanwhile: they ended as that.
+    pub cancelled: Vec<JobId>,
+}
+
 impl Store {
-    /// Records how handlers' jobs ended, all in one durable transaction; answers the ids
-    /// of those that were still ours. The others' results are discarded.
+    /// Records how handlers' jobs ended, all in one durable transaction.
     ///
     /// # Errors
     ///
     /// Whatever the database reports; nothing was recorded then.
-    pub async fn finish(&self, outcomes: &[JobOutcome]) -> Result<Vec<JobId>, StoreError> {
+    pub async fn finish(&self, outcomes: &[JobOutcome]) -> Result<Finished, StoreError> {
         let (done, others): (Vec<&JobOutcome>, Vec<&JobOutcome>) = outcomes
             .iter()
             .partition(|outcome| outcome.end == JobEnd::Done);
         // By far the most: one statement, which is a transaction of its own.
         if others.is_empty() {
-            return complete_held(&self.db, done).await;
+            let held = complete_held(&self.db, done).await?;
+            return Ok(Finished {
+                held,
+                cancelled: Vec::new(),
+            });
         }
         let mut tx = self.db.begin().await?;
-        let mut held = complete_held(&mut tx, done).await?;
-        held.extend(end_held(&mut tx, others).await?);
+        let done = complete_held(&mut tx, done).await?;
+        let mut finished = end_held(&mut tx, others).await?;
+        finished.held.extend(done);
         tx.commit().await?;
-        Ok(held)
+        Ok(finished)
     }
 }
 
@@ -106,7 +119,7 @@ async fn complete_held(
 
 /// Ends those of the jobs that are held under their tokens, or lets them wait; answers
 /// which.
-async fn end_held(tx: &mut Tx, outcomes: Vec<&JobOutcome>) -> Result<Vec<JobId>, StoreError> {
+async fn end_held(tx: &mut Tx, outcomes: Vec<&JobOutcome>) -> Result<Finished, StoreError> {
     let (ids, tokens) = ids_and_tokens(outcomes.clone());
     let held = sqlx::query!(
         r#"
@@ -154,7 +167,10 @@ async fn end_held(tx: &mut Tx, outcomes: Vec<&JobOutcome>) -> Result<Vec<JobId>,
     cancel_in(tx, &cancel).await?;
     release_in(tx, &release).await?;
     retry_in(tx, &retry, &retry_why, &retry_after).await?;
-    Ok(held.into_keys().map(JobId).collect())
+    Ok(Finished {
+        held: held.into_keys().map(JobId).collect(),
+        cancelled: cancel.into_iter().map(JobId).collect(),
+    })
 }
 
 /// Ids, in the order in which everybody locks jobs, and the token of each.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::again::again;
 use super::{Store, StoreError, finish};
+use crate::metrics;
 use crate::model::{JobId, JobStatus};
 use crate::store::db::Tx;
 
@@ -181,11 +182,16 @@ impl Store {
     ///
     /// [`StoreError::NoJob`], or [`StoreError::WrongStatus`] if it has ended.
     pub async fn cancel(&self, id: JobId) -> Result<JobRow, StoreError> {
-        again(|| self.cancel_once(id)).await?;
-        self.job(id).await
+        let was_pending = again(|| self.cancel_once(id)).await?;
+        let job = self.job(id).await?;
+        if was_pending {
+            metrics::jobs_finished(&job.lane, "cancelled", 1);
+        }
+        Ok(job)
     }
 
-    async fn cancel_once(&self, id: JobId) -> Result<(), StoreError> {
+    /// Answers whether it had not begun, and so has ended with this.
+    async fn cancel_once(&self, id: JobId) -> Result<bool, StoreError> {
         let mut tx = self.db.begin().await?;
         // Not query_scalar!: it compares the name of the type, which Postgres tells
         // without its schema to a role that is called larder.
@@ -198,12 +204,14 @@ impl Store {
         )
         .fetch_optional(&mut tx)
         .await?;
-        match found.map(|row| row.status) {
+        let was_pending = match found.map(|row| row.status) {
             Some(JobStatus::Running) => {
                 request_cancel_in(&mut tx, &[id.0]).await?;
+                false
             }
             Some(_) => {
                 finish::cancel_in(&mut tx, &[id.0]).await?;
+                true
             }
             None => {
                 let job = self.job(id).await?;
@@ -212,9 +220,9 @@ impl Store {
                     status: job.status.as_str(),
                 });
             }
-        }
+        };
         tx.commit().await?;
-        Ok(())
+        Ok(was_pending)
     }
 
     /// Lets a failed or cancelled job wait again, with all its attempts; answers the job.

@@ -176,8 +176,12 @@ pub struct Recorded {
     pub completed: usize,
     /// Jobs that ended as failed.
     pub failed: usize,
+    /// Jobs that a person had cancelled meanwhile.
+    pub cancelled: usize,
     /// Jobs that wait again.
     pub waiting: usize,
+    /// Those of them that failed, and wait for their next attempt.
+    pub retried: usize,
     /// Jobs whose lease we had lost: left to their new holder.
     pub lost: usize,
     /// Why the lane was closed for what its latest calls came to, beside

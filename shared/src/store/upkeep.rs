@@ -9,9 +9,31 @@ pub struct Rescued {
     /// Jobs that wait again.
     pub waiting: Vec<JobId>,
     /// Jobs that had been rescued too often, and failed.
-    pub failed: Vec<JobId>,
+    pub failed: Vec<LostJob>,
+    /// Jobs that a person had cancelled meanwhile, and ended as that.
+    pub cancelled: Vec<LostJob>,
     /// Calls that nobody settled: spent as reserved.
-    pub lapsed: i64,
+    pub lapsed: Vec<LapsedCall>,
+}
+
+/// A job that ended because its worker was lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostJob {
+    /// Which job.
+    pub id: JobId,
+    /// Which queue it was in.
+    pub lane: String,
+}
+
+/// A call of which nobody will tell what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LapsedCall {
+    /// Whose.
+    pub provider: String,
+    /// Which of the provider's paths.
+    pub endpoint: String,
+    /// What it was settled with: all that was reserved.
+    pub credits: i32,
 }
 
 /// Rows that one rescue takes at most, so that its transaction stays short.
@@ -31,7 +53,8 @@ impl Store {
     /// Whatever the database reports; nothing was changed then.
     pub async fn rescue(&self, max_rescues: u32) -> Result<Rescued, StoreError> {
         let mut tx = self.db.begin().await?;
-        let lapsed = sqlx::query_scalar!(
+        let lapsed = sqlx::query_as!(
+            LapsedCall,
             r#"
             -- name: lapse
             with gone as materialized (
@@ -42,25 +65,22 @@ impl Store {
                 order by c.id
                 limit $1
                 for update of c skip locked
-            ),
-            lapsed as (
-                update larder.api_calls c
-                set settled_at = clock_timestamp(), end_at = gone.end_at, credits = c.reserved_credits,
-                    outcome = 'lapsed', needs_fold = true
-                from gone
-                where c.id = gone.id
-                returning c.id
             )
-            select count(*) as "count!" from lapsed
+            update larder.api_calls c
+            set settled_at = clock_timestamp(), end_at = gone.end_at, credits = c.reserved_credits,
+                outcome = 'lapsed', needs_fold = true
+            from gone
+            where c.id = gone.id
+            returning c.provider, c.endpoint, c.reserved_credits as credits
             "#,
             AT_MOST,
         )
-        .fetch_one(&mut tx)
+        .fetch_all(&mut tx)
         .await?;
         let expired = sqlx::query!(
             r#"
             -- name: rescue_find
-            select id, resource_key, rescues, cancel_requested from larder.jobs
+            select id, lane, resource_key, rescues, cancel_requested from larder.jobs
             where status = 'running' and leased_until < (select clock_timestamp())
             order by id
             limit $1
@@ -108,9 +128,18 @@ impl Store {
         super::finish::fail_in(&mut tx, &failed, &vec![why; failed.len()]).await?;
         super::record::failed_resources(&mut tx, &failed_keys).await?;
         tx.commit().await?;
+        let lost = |ids: &[uuid::Uuid]| -> Vec<LostJob> {
+            let rows = expired.iter().filter(|row| ids.contains(&row.id));
+            rows.map(|row| LostJob {
+                id: JobId(row.id),
+                lane: row.lane.clone(),
+            })
+            .collect()
+        };
         Ok(Rescued {
+            failed: lost(&failed),
+            cancelled: lost(&cancelled),
             waiting: waiting.into_iter().map(JobId).collect(),
-            failed: failed.into_iter().map(JobId).collect(),
             lapsed,
         })
     }

@@ -1,6 +1,6 @@
 //! `docs/METRICS.md` is what `shared::metrics` declares.
 
-use shared::metrics::{ALL, Kind, REASONS};
+use shared::metrics::{ALL, ENDS, Kind, REASONS};
 use shared::provider::Outcome;
 
 fn page() -> String {
@@ -41,14 +41,15 @@ fn page() -> String {
     page.push_str(&format!(
         "\n## Words of labels\n\n\
          | label | values |\n|---|---|\n\
-         | `outcome` | what an answer came to: {}; without one: `not_sent`, `connect`, `timeout`, `broken`, `too_large`, `cannot_store` |\n\
+         | `outcome` | what an answer came to: {}; without one: `not_sent`, `connect`, `timeout`, `broken`, `too_large`, `cannot_store`, `lapsed` |\n\
          | `status` of `larder_jobs` | `pending`, `running` |\n\
-         | `status` of `larder_jobs_finished_total` | `completed`, `failed` |\n\
+         | `status` of `larder_jobs_finished_total` | {} |\n\
          | `reason` of `larder_jobs_waiting` | `due`, `scheduled`, `retry`, `lane_closed` |\n\
          | `reason` of `larder_lane_closed` | {} |\n\
          | `result` | `fresh`, `stale`, `miss` |\n\
          | `state` | `fresh`, `overdue`, `past_bound`, `missing` |\n",
         listed(&outcomes),
+        listed(&ENDS),
         listed(&REASONS),
     ));
     page

@@ -22,8 +22,12 @@ pub(super) fn report(
     metrics::credits(provider, endpoint, credits, recorded.drift);
     metrics::jobs_finished(provider, "completed", recorded.completed);
     metrics::jobs_finished(provider, "failed", recorded.failed);
+    metrics::jobs_finished(provider, "cancelled", recorded.cancelled);
+    metrics::retries(provider, recorded.retried);
     metrics::leases_lost(recorded.lost);
-    count_attempts(call, record, took);
+    for job in &call.jobs {
+        metrics::job_run(provider, job.waited, took);
+    }
     tracing::info!(
         call = %call.id,
         %provider,
@@ -50,16 +54,6 @@ pub(super) fn report(
     if let Some(reason) = &recorded.closed {
         tracing::warn!(lane = %provider, reason, call = %call.id, "lane closed: its calls fail");
     }
-}
-
-/// Waits and times of a call's jobs, and attempts that will be made again.
-fn count_attempts(call: &AdmittedCall, record: &CallRecord, took: Duration) {
-    let lane = record.provider.as_str();
-    for job in &call.jobs {
-        metrics::job_run(lane, job.waited, took);
-    }
-    let again = |job: &&JobResult| matches!(job.verdict, JobVerdict::Retry { .. });
-    metrics::retries(lane, record.jobs.iter().filter(again).count());
 }
 
 /// One line for each job of a call, by which a job can be followed: what is as it should

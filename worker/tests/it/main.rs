@@ -11,6 +11,7 @@
 mod batch;
 mod chaos;
 mod closing;
+mod counted;
 mod crash;
 mod database_trouble;
 mod drain;

@@ -253,13 +253,14 @@ pub(super) async fn write(
     Ok((call, riders.collect()))
 }
 
-/// Fails the due jobs of a batch that no call can ever answer; answers how many.
+/// Fails the due jobs of a batch that no call can ever answer; answers how many completed all
+/// the same, since their answer was there, and how many failed.
 pub(super) async fn fail(
     tx: &mut Tx,
     request: &AdmitRequest<'_>,
     batch: &BatchKey,
     why: &str,
-) -> Result<usize, StoreError> {
+) -> Result<(usize, usize), StoreError> {
     let claimed = claim(tx, request, batch, 1000).await?;
     let ids: HashSet<Uuid> = claimed.jobs.iter().map(|job| job.id.0).collect();
     let ids: Vec<Uuid> = ids.into_iter().collect();
@@ -269,5 +270,5 @@ pub(super) async fn fail(
         .map(|job| job.resource_key.to_string())
         .collect();
     failed_resources(tx, &keys).await?;
-    Ok(ids.len() + claimed.satisfied)
+    Ok((claimed.satisfied, ids.len()))
 }

@@ -4,12 +4,15 @@
 //! done stays done when a later batch fails, and doing it again does the rest. A batch
 //! begins behind the last id of the one before, so it ends also while jobs come and go.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::JobFilter;
+use crate::metrics;
 use crate::model::JobStatus;
 use crate::store::again::again;
 use crate::store::db::Tx;
@@ -160,7 +163,7 @@ impl Store {
         let rows = sqlx::query!(
             r#"
             -- name: cancel_pick
-            select id, status = 'running' as "running!" from larder.jobs
+            select id, lane, status = 'running' as "running!" from larder.jobs
             where ($1::text is null or status = $1::text::larder.job_status)
               and ($2::text is null or lane = $2)
               and ($3::text is null or kind = $3)
@@ -184,10 +187,18 @@ impl Store {
         };
         let (running, pending): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.running);
         let running: Vec<Uuid> = running.into_iter().map(|row| row.id).collect();
+        let mut lanes: BTreeMap<&str, usize> = BTreeMap::new();
+        for row in &pending {
+            *lanes.entry(&row.lane).or_default() += 1;
+        }
         let pending: Vec<Uuid> = pending.into_iter().map(|row| row.id).collect();
         super::request_cancel_in(&mut tx, &running).await?;
         finish::cancel_in(&mut tx, &pending).await?;
         tx.commit().await?;
+        // Here and not by the caller, who does not hear of what was done before a failure.
+        for (lane, jobs) in lanes {
+            metrics::jobs_finished(lane, "cancelled", jobs);
+        }
         let count = |ids: &[Uuid]| u64::try_from(ids.len()).unwrap_or(u64::MAX);
         Ok(Some((last, count(&pending), count(&running))))
     }

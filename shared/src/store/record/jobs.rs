@@ -87,6 +87,8 @@ pub(super) async fn finish(
     };
     recorded.completed = done.len();
     recorded.failed = failed.len();
+    recorded.cancelled = cancel.len();
+    recorded.retried = retry.len();
     recorded.waiting = again.len() + release.len() + retry.len();
     finish::complete_in(tx, &done).await?;
     finish::fail_in(tx, &failed, &failed_why).await?;

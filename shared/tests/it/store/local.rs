@@ -150,7 +150,7 @@ async fn outcomes_of_every_sort_are_recorded_together(pool: sqlx::PgPool) -> Tes
         .map(|(job, end)| outcome(job, end))
         .collect();
 
-    let held = store.finish(&outcomes).await?;
+    let held = store.finish(&outcomes).await?.held;
 
     assert_eq!(held.into_iter().collect::<HashSet<_>>(), ids(&jobs));
     let mut seen = Vec::new();
@@ -196,7 +196,7 @@ async fn whoever_lost_the_lease_records_nothing(pool: sqlx::PgPool) -> TestResul
         },
     ] {
         let outcomes = [outcome(lost, end)];
-        assert_eq!(store.finish(&outcomes).await?, []);
+        assert_eq!(store.finish(&outcomes).await?.held, []);
     }
     let outcomes: Vec<JobOutcome> = first
         .iter()
@@ -204,7 +204,7 @@ async fn whoever_lost_the_lease_records_nothing(pool: sqlx::PgPool) -> TestResul
         .map(|job| outcome(job, JobEnd::Done))
         .collect();
 
-    let held = store.finish(&outcomes).await?;
+    let held = store.finish(&outcomes).await?.held;
 
     assert_eq!(held.len(), 3);
     assert!(!held.contains(&lost.id));

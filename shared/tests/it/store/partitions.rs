@@ -79,7 +79,7 @@ async fn finish_one(store: &Store) {
             lease_token: job.lease_token,
             end: JobEnd::Done,
         };
-        assert_eq!(store.finish(&[done]).await.unwrap(), [job.id]);
+        assert_eq!(store.finish(&[done]).await.unwrap().held, [job.id]);
     };
     tokio::time::timeout(PATIENCE, work).await.unwrap();
 }

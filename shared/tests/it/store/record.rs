@@ -64,7 +64,7 @@ async fn a_late_answer_settles_its_cost_once_and_finishes_nobodys_job(
         .execute(store.pool())
         .await?;
     let rescued = store.rescue(3).await?;
-    assert_eq!((rescued.waiting.len(), rescued.lapsed), (1, 1));
+    assert_eq!((rescued.waiting.len(), rescued.lapsed.len()), (1, 1));
     let current = admit_one(&store).await;
     assert_eq!(
         current.jobs[0].attempt, late.jobs[0].attempt,
