@@ -54,9 +54,13 @@ pub(crate) fn notes(directory: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Lets [`Noting`] handlers end.
-pub(crate) fn let_end(directory: &Path) {
-    std::fs::write(directory.join("may-end"), "").unwrap();
+/// Lets the [`Noting`] handlers of a process end.
+pub(crate) fn let_end(directory: &Path, process: u32) {
+    std::fs::write(may_end(directory, process), "").unwrap();
+}
+
+fn may_end(directory: &Path, process: u32) -> PathBuf {
+    directory.join(format!("may-end-{process}"))
 }
 
 impl Noting {
@@ -79,7 +83,7 @@ impl Handler for Noting {
 
     async fn run(&self, _args: AnyArgs, _context: HandlerContext) -> Outcome {
         self.note("begins").await;
-        while !self.0.join("may-end").exists() {
+        while !may_end(&self.0, std::process::id()).exists() {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         self.note("ends").await;
