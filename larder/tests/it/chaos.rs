@@ -14,11 +14,16 @@
 //! | it has more only of what killed workers had in flight, and of     | [`verdict`]  |
 //! | admissions whose commit a lost connection did not confirm         |              |
 //! | every accepted job ends exactly once                              | [`audit`]    |
+//! | and as it must: nothing fails but what has to                     | [`expected`] |
+//! | whoever stopped in order holds nothing any more                   | [`verdict`]  |
 //! | no entry is older than the one that it replaced                   | [`audit`]    |
 //! | nobody who is dead holds a lease                                  | [`watch`]    |
 //!
 //! The short form is a test like any other. `scripts/chaos 600` runs the long one, with
-//! the length in seconds, and prints the figures. Choices come from a seed that is printed;
+//! the length in seconds, and prints the figures. That one also has the database away for
+//! long, silent connections, a full disk, statements that fail or take too long, a pool that
+//! is used up, workers told to stop, and jobs that panic, hang, abort, or are not understood:
+//! [`faults`] has the list. Choices come from a seed that is printed;
 //! `LARDER_CHAOS_SEED` repeats them, though not the instants at which they meet the others.
 //!
 //! # Not here
@@ -36,13 +41,18 @@ mod audit;
 pub(crate) mod crew;
 pub(crate) mod database;
 mod dice;
+pub(crate) mod disk;
+mod expected;
 mod faults;
 mod feeder;
 mod lanes;
 mod matching;
+mod misbehaving;
+mod obstacles;
 pub(crate) mod process;
 pub(crate) mod programs;
 pub(crate) mod relay;
+mod trouble;
 mod usage;
 mod verdict;
 mod watch;
@@ -57,9 +67,11 @@ use tokio_util::sync::CancellationToken;
 use crew::Crew;
 use dice::Dice;
 use feeder::Feeder;
+use misbehaving::Misbehaving;
 use verdict::Run;
 use watch::Watch;
-use world::{World, now};
+use worker::Handler;
+use world::{Form, World, now};
 
 /// How long the faults of the short form go on.
 const SHORT: Duration = Duration::from_secs(24);
@@ -96,9 +108,14 @@ fn seed() -> u64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn chaos_overspends_nothing_and_loses_nothing() {
     let (length, seed) = (asked_for().unwrap_or(SHORT), seed());
+    let form = match asked_for() {
+        Some(_) => Form::Long,
+        None => Form::Short,
+    };
     println!("chaos for {} s, seed {seed}", length.as_secs());
-    let world = World::start(|began| lanes::under_faults(began, length), seed).await;
-    faults::script(&world);
+    let world = World::start(|began| lanes::under_faults(began, length), seed, form).await;
+    trouble::script(&world);
+    let round = faults::round(&world, form);
     let mut dice = Dice::new(seed);
     let mut crew = Crew::start(&world, WORKERS);
     let (feeder, watch) = (Feeder::new(), Watch::default());
@@ -106,9 +123,15 @@ async fn chaos_overspends_nothing_and_loses_nothing() {
 
     let faults = async {
         until("every lane works", async || all_work(&world)).await;
-        let injected = faults::inject(&world, &mut crew, &mut dice, length).await;
+        let injected =
+            faults::inject(&world, (&mut crew, &feeder), &mut dice, length, &round).await;
         until("everything has been met", async || {
             all_met(&world, &watch).await
+        })
+        .await;
+        // Nobody cancels these: each has an end of its own.
+        until("what misbehaves ends", async || {
+            audit::live(&world.pool, Misbehaving::KIND).await == 0
         })
         .await;
         full.cancel();
@@ -117,18 +140,29 @@ async fn chaos_overspends_nothing_and_loses_nothing() {
         over.cancel();
         injected
     };
-    let (injected, (), ()) = tokio::join!(
+    let misbehaving = async {
+        match form {
+            Form::Short => None,
+            Form::Long => Some(misbehaving::run(&world, &over).await),
+        }
+    };
+    let (injected, (), (), misbehaved) = tokio::join!(
         faults,
         feeder.feed(&world, seed, &full),
         watch.run(&world, &over),
+        misbehaving,
     );
-    let done = crew.dismiss().await;
+    let mut done = crew.dismiss().await;
+    if let Some(misbehaved) = misbehaved {
+        done.add(misbehaved);
+    }
     watch.look(&world).await;
 
     let fed = std::mem::take(&mut *feeder.fed.lock().unwrap());
     let seen = std::mem::take(&mut *watch.seen.lock().unwrap());
     let run = Run {
         world: &world,
+        round: &round,
         injected: &injected,
         done: &done,
         fed: &fed,
@@ -162,7 +196,7 @@ async fn all_met(world: &World, watch: &Watch) -> bool {
     let replaced = !audit::replaced(&world.pool).await.is_empty();
     let seen = watch.seen.lock().unwrap();
     let troubles = seen.troubles();
-    let met = faults::names()
+    let met = trouble::names()
         .iter()
         .all(|name| troubles.contains_key(name));
     replaced && met && !seen.crossed(&world.lanes).is_empty()
@@ -194,7 +228,12 @@ async fn backlog_uses_what_the_caps_allow() {
     let seed = seed();
     println!("measuring for {} s, seed {seed}", length.as_secs());
     let began = now();
-    let world = World::start(|began| lanes::without_faults(began, length), seed).await;
+    let world = World::start(
+        |began| lanes::without_faults(began, length),
+        seed,
+        Form::Short,
+    )
+    .await;
     let crew = Crew::start(&world, 2);
     let (feeder, watch) = (Feeder::new(), Watch::default());
     let stop = CancellationToken::new();

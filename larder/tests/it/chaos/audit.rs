@@ -2,6 +2,7 @@
 //! was replaced, by triggers, so that nothing that is undone later can hide.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
@@ -140,10 +141,51 @@ pub(crate) async fn completed_without_answer(pool: &PgPool) -> i64 {
     .unwrap()
 }
 
-/// How often jobs were given back.
-pub(crate) async fn rescues(pool: &PgPool) -> i64 {
-    sqlx::query_scalar("select coalesce(sum(rescues), 0)::bigint from larder.finished_jobs")
+/// Jobs of a kind that wait or run.
+pub(crate) async fn live(pool: &PgPool, kind: &str) -> i64 {
+    sqlx::query_scalar("select count(*) from larder.jobs where kind = $1")
+        .bind(kind)
         .fetch_one(pool)
         .await
         .unwrap()
+}
+
+/// Jobs and calls that a worker still holds.
+pub(crate) async fn held(pool: &PgPool, worker: &str) -> i64 {
+    sqlx::query_scalar(
+        "select (select count(*) from larder.jobs
+                 where leased_by = $1 and leased_until > clock_timestamp())
+              + (select count(*) from larder.api_calls
+                 where worker = $1 and settled_at is null and leased_until > clock_timestamp())",
+    )
+    .bind(worker)
+    .fetch_one(pool)
+    .await
+    .unwrap()
+}
+
+/// What became of a job, and of what kind it was.
+#[derive(Debug, Clone, FromRow)]
+pub(crate) struct Ended {
+    /// Which.
+    #[expect(dead_code, reason = "for the message of a run that fails")]
+    pub(crate) id: Uuid,
+    pub(crate) kind: String,
+    pub(crate) args: Value,
+    pub(crate) status: String,
+    pub(crate) attempt: i32,
+    pub(crate) max_attempts: i32,
+    pub(crate) rescues: i32,
+    pub(crate) error: Option<String>,
+}
+
+pub(crate) async fn ended(pool: &PgPool) -> Vec<Ended> {
+    sqlx::query_as(
+        "select id, kind, args, status::text, attempt, max_attempts, rescues,
+                errors -> -1 ->> 'error' as error
+         from larder.finished_jobs",
+    )
+    .fetch_all(pool)
+    .await
+    .unwrap()
 }

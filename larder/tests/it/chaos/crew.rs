@@ -1,4 +1,4 @@
-//! The workers of a run: replaced when they are killed, stopped and let go on again.
+//! The workers of a run: killed and exchanged for others, stopped and let go on again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -6,12 +6,17 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::audit;
 use super::dice::Dice;
+use super::obstacles::TRIPPED;
 use super::process::{Process, faketime};
 use super::world::{World, now};
 
 /// How far the clocks of workers are off, in seconds: one is right.
 const CLOCKS_OFF: [i64; 5] = [-600, 600, 0, -541, 597];
+
+/// Errors of the database that say that nothing was committed.
+const UNDONE: [&str; 3] = [TRIPPED, "statement timeout", "No space left on device"];
 
 /// What was done to workers.
 #[derive(Debug, Default, Clone)]
@@ -19,6 +24,12 @@ pub(crate) struct Done {
     pub(crate) started: usize,
     pub(crate) kills: usize,
     pub(crate) stops: usize,
+    /// Told to stop in order, and replaced.
+    pub(crate) exchanged: usize,
+    /// What those held after their ends: jobs and calls.
+    pub(crate) left_behind: i64,
+    /// Ended by a job of their own.
+    pub(crate) aborts: usize,
     /// Longest time from SIGSTOP to SIGCONT.
     pub(crate) longest_stop: Duration,
     /// Workers whose own log showed a clock that is off by minutes.
@@ -28,6 +39,30 @@ pub(crate) struct Done {
     /// Workers and lanes with an admission that failed: the commit may have come through
     /// though the connection was lost before it said so.
     pub(crate) not_admitted: HashSet<(String, String)>,
+}
+
+impl Done {
+    /// Takes down what the log of a worker that has ended says.
+    pub(crate) fn note(&mut self, worker: &Process) {
+        self.clocks_off += usize::from(clock_is_off(worker));
+        let name = name(worker).unwrap_or_default();
+        let failed = worker.told("cannot admit").filter(|line| {
+            let error = line["error"].as_str().unwrap_or_default();
+            !UNDONE.iter().any(|undone| error.contains(undone))
+        });
+        let lanes = failed.filter_map(|line| Some(line["lane"].as_str()?.to_owned()));
+        self.not_admitted
+            .extend(lanes.map(|lane| (name.clone(), lane)));
+    }
+
+    /// Adds what was done to another worker.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.started += other.started;
+        self.aborts += other.aborts;
+        self.clocks_off += other.clocks_off;
+        self.killed.extend(other.killed);
+        self.not_admitted.extend(other.not_admitted);
+    }
 }
 
 pub(crate) struct Crew {
@@ -54,13 +89,19 @@ impl Crew {
     }
 
     fn hire(&mut self, world: &World) -> Process {
+        let clock_off = self.next_clock();
+        world.worker(clock_off)
+    }
+
+    /// Counts one more worker; answers how far its clock is off.
+    fn next_clock(&mut self) -> i64 {
         let off = match faketime() {
             Some(_) => CLOCKS_OFF[self.next_clock % CLOCKS_OFF.len()],
             None => 0,
         };
         self.next_clock += 1;
         self.done.lock().unwrap().started += 1;
-        world.worker(off)
+        off
     }
 
     /// A worker that has a call in flight by the ledger, if there is one soon; else any.
@@ -94,9 +135,37 @@ impl Crew {
             let mut done = self.done.lock().unwrap();
             done.kills += 1;
             done.killed.extend(name(&victim));
-            done.clocks_off += usize::from(clock_is_off(&victim));
+            done.note(&victim);
         }
         self.workers[nth] = self.hire(world);
+    }
+
+    /// SIGTERM to a worker with work in hand, and another one in its place, which is the first
+    /// process of a namespace if `as_first`.
+    pub(crate) async fn exchange_one(&mut self, world: &World, dice: &mut Dice, as_first: bool) {
+        let nth = self.busy(world, dice).await;
+        let clock_off = self.next_clock();
+        let next = if as_first {
+            world.first_worker()
+        } else {
+            world.worker(clock_off)
+        };
+        let old = std::mem::replace(&mut self.workers[nth], next);
+        old.signal(Signal::TERM);
+        let name = name(&old).unwrap_or_default();
+        ends_well(&old).await;
+        // Who still waits for an answer when its grace is over cannot give back what it holds.
+        let held = match world.relay.is_silent() {
+            true => 0,
+            false => audit::held(&world.pool, &name).await,
+        };
+        if held > 0 {
+            println!("{name} ended and holds {held}; it said:\n{}", old.said());
+        }
+        let mut done = self.done.lock().unwrap();
+        done.note(&old);
+        done.exchanged += 1;
+        done.left_behind += held;
     }
 
     /// SIGSTOP to a worker that has a call in flight, and SIGCONT after `time`, whatever
@@ -157,21 +226,21 @@ impl Crew {
             worker.signal(Signal::TERM);
         }
         for worker in &self.workers {
-            let status = worker.end().await;
-            assert!(status.success(), "{status}: {}", worker.said());
-            let mut done = self.done.lock().unwrap();
-            done.clocks_off += usize::from(clock_is_off(worker));
-            let lanes = worker.fields("cannot admit", "lane");
-            let name = name(worker).unwrap_or_default();
-            let pairs = lanes.into_iter().map(|lane| (name.clone(), lane));
-            done.not_admitted.extend(pairs);
+            ends_well(worker).await;
+            self.done.lock().unwrap().note(worker);
         }
         self.done.lock().unwrap().clone()
     }
 }
 
+/// Waits for the end of a worker that was told to stop.
+pub(crate) async fn ends_well(worker: &Process) {
+    let status = worker.end().await;
+    assert!(status.success(), "{status}: {}", worker.said());
+}
+
 /// A worker's name, as it stands in rows; none before it has said it.
-fn name(worker: &Process) -> Option<String> {
+pub(crate) fn name(worker: &Process) -> Option<String> {
     worker.field("worker started", "worker")
 }
 

@@ -37,12 +37,8 @@ impl Database {
         self.server.as_ref().unwrap().url()
     }
 
-    /// Stops the server and starts it again on the same data and the same socket.
-    pub(crate) async fn restart(&mut self, how: Restart) {
-        self.away(how, Duration::ZERO).await;
-    }
-
-    /// The same, with no server for a while.
+    /// Stops the server and starts it again on the same data and the same socket, with no
+    /// server for so long.
     pub(crate) async fn away(&mut self, how: Restart, time: Duration) {
         let mut server = self.server.take().unwrap();
         match how {

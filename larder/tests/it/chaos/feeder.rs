@@ -2,13 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::PATIENCE;
 use super::dice::Dice;
+use super::misbehaving::Misdeed;
 use super::world::{SECRET, World};
 
 /// Jobs that wait or run in each lane, so that no lane ever runs dry.
@@ -98,6 +100,25 @@ impl Feeder {
         let jobs: Vec<Value> = serde_json::from_str(&answer).unwrap();
         let id = |job: &Value| job["id"].as_str().unwrap().parse::<Uuid>().unwrap();
         fed.accepted.extend(jobs.iter().map(id));
+    }
+
+    /// Puts in jobs whose handler misbehaves, as applications do with SQL.
+    pub(crate) async fn misdeed(&self, world: &World, misdeed: Misdeed, count: i32) {
+        let began = Instant::now();
+        loop {
+            let asked = sqlx::query_scalar::<_, Uuid>(
+                "select larder.enqueue('misbehaving', jsonb_build_object('misdeed', $1),
+                                       max_attempts => 2)
+                 from generate_series(1, $2)",
+            );
+            let asked = asked.bind(serde_json::to_value(misdeed).unwrap());
+            // The database may be recovering.
+            match asked.bind(count).fetch_all(&world.pool).await {
+                Ok(ids) => return self.fed.lock().unwrap().accepted.extend(ids),
+                Err(error) => assert!(began.elapsed() < PATIENCE, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Cancels, as an operator, what still waits.

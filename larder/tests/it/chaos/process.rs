@@ -33,6 +33,32 @@ pub(crate) struct Process {
     child: Arc<Mutex<Child>>,
     log: PathBuf,
     started: Instant,
+    /// Whether it is the first process of a namespace, and so the child of our child.
+    is_first: bool,
+}
+
+/// Whether a process can be the first one of a namespace here.
+pub(crate) fn can_be_first() -> bool {
+    let mut probe = Command::new("unshare");
+    probe
+        .args(["--pid", "--fork", "true"])
+        .stderr(Stdio::null());
+    probe.status().is_ok_and(|status| status.success())
+}
+
+/// Processes that have this one as their parent.
+pub(crate) fn children(of: u32) -> Vec<u32> {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{of}/task")) else {
+        return Vec::new();
+    };
+    threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok())
+        .flat_map(|list| {
+            let ids = list.split_whitespace();
+            ids.map(|id| id.parse().unwrap()).collect::<Vec<u32>>()
+        })
+        .collect()
 }
 
 impl Process {
@@ -45,7 +71,37 @@ impl Process {
         variables: &[(String, String)],
         clock_off: i64,
     ) -> Self {
-        let mut command = Command::new(program);
+        let command = Command::new(program);
+        Self::spawn(command, dir, log, variables, clock_off)
+    }
+
+    /// The same as the first process of a namespace, as in a container.
+    pub(crate) fn start_first(
+        program: &Path,
+        dir: &Path,
+        log: PathBuf,
+        variables: &[(String, String)],
+    ) -> Self {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--pid", "--fork", "--kill-child"])
+            .arg(program);
+        let path = std::env::var("PATH").unwrap_or_default();
+        let variables = [variables, &[("PATH".to_owned(), path)]].concat();
+        // What fakes clocks names its files after the process, and each of these is 1.
+        let mut first = Self::spawn(command, dir, log, &variables, 0);
+        first.is_first = true;
+        first
+    }
+
+    /// The same with a command that has its arguments.
+    pub(crate) fn spawn(
+        mut command: Command,
+        dir: &Path,
+        log: PathBuf,
+        variables: &[(String, String)],
+        clock_off: i64,
+    ) -> Self {
         command
             .current_dir(dir)
             .env_clear()
@@ -64,6 +120,7 @@ impl Process {
             child: Arc::new(Mutex::new(command.spawn().unwrap())),
             log,
             started: Instant::now(),
+            is_first: false,
         }
     }
 
@@ -73,8 +130,14 @@ impl Process {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
-        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).is_ok()
+        let id = if self.is_first {
+            // Reaped by our child alone, which ends with it.
+            children(child.id()).first().copied()
+        } else {
+            Some(child.id())
+        };
+        let pid = id.and_then(|id| Pid::from_raw(id.cast_signed()));
+        pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
     }
 
     /// How long ago it was started.
@@ -96,7 +159,7 @@ impl Process {
                 return status;
             }
             assert!(
-                began.elapsed() < Duration::from_secs(60),
+                began.elapsed() < Duration::from_secs(90),
                 "a process does not end; it said:\n{}",
                 self.said()
             );
@@ -115,11 +178,15 @@ impl Process {
     }
 
     /// A field of every line with this message.
-    pub(crate) fn fields(&self, message: &str, field: &str) -> Vec<String> {
-        self.lines()
-            .filter(|line| line["message"] == message)
+    fn fields(&self, message: &str, field: &str) -> Vec<String> {
+        self.told(message)
             .filter_map(|line| Some(line.get(field)?.as_str()?.to_owned()))
             .collect()
+    }
+
+    /// Every line with this message.
+    pub(crate) fn told(&self, message: &str) -> impl Iterator<Item = Value> {
+        self.lines().filter(move |line| line["message"] == message)
     }
 
     /// The time of day at which it wrote its first line, by its own clock.

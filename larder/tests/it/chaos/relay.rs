@@ -1,12 +1,21 @@
 //! The way to Postgres: an address that stays while the server comes and goes, and
-//! connections that can be cut.
+//! connections that can be cut or fall silent.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::sync::CancellationToken;
 use url::Url;
+
+/// How long the server takes to find that a silent connection is dead. Without an end they
+/// would take all that it allows.
+const NOTICED: Duration = Duration::from_secs(30);
+
+/// How long those at our end take at most to find it: a statement's answer is waited for that
+/// long.
+const FOUND_OUT: Duration = Duration::from_secs(75);
 
 /// Passes connections on to a server's socket.
 #[derive(Debug)]
@@ -14,6 +23,10 @@ pub(crate) struct Relay {
     url: String,
     /// Cancelled to cut the connections made since the last cut.
     wire: Arc<Mutex<CancellationToken>>,
+    /// Cancelled to have the connections made since the last time pass nothing on.
+    voice: Arc<Mutex<CancellationToken>>,
+    /// When that was.
+    stalled: Mutex<Option<Instant>>,
 }
 
 impl Relay {
@@ -26,15 +39,24 @@ impl Relay {
             listener.local_addr().unwrap()
         );
         let wire = Arc::new(Mutex::new(CancellationToken::new()));
-        let current = Arc::clone(&wire);
+        let voice = Arc::new(Mutex::new(CancellationToken::new()));
+        let (current, heard) = (Arc::clone(&wire), Arc::clone(&voice));
         tokio::spawn(async move {
             while let Ok((from, _)) = listener.accept().await {
                 let wire = current.lock().unwrap().clone();
+                let voice = heard.lock().unwrap().clone();
                 let socket = socket.clone();
-                tokio::spawn(async move { wire.run_until_cancelled(pass(from, &socket)).await });
+                tokio::spawn(
+                    async move { wire.run_until_cancelled(pass(from, &socket, &voice)).await },
+                );
             }
         });
-        Self { url, wire }
+        Self {
+            url,
+            wire,
+            voice,
+            stalled: Mutex::default(),
+        }
     }
 
     /// Where processes connect.
@@ -47,13 +69,30 @@ impl Relay {
         let old = std::mem::take(&mut *self.wire.lock().unwrap());
         old.cancel();
     }
+
+    /// Passes nothing on of the connections that stand, and closes none of them: as where a
+    /// firewall has forgotten them. New ones work.
+    pub(crate) fn stall(&self) {
+        *self.stalled.lock().unwrap() = Some(Instant::now());
+        let old = std::mem::take(&mut *self.voice.lock().unwrap());
+        old.cancel();
+    }
+
+    /// Whether somebody may still wait for an answer on a connection that fell silent.
+    pub(crate) fn is_silent(&self) -> bool {
+        let stalled = *self.stalled.lock().unwrap();
+        stalled.is_some_and(|stalled| stalled.elapsed() < FOUND_OUT)
+    }
 }
 
-async fn pass(mut from: TcpStream, socket: &Path) {
+async fn pass(mut from: TcpStream, socket: &Path, voice: &CancellationToken) {
     let _ = from.set_nodelay(true);
     if let Ok(mut onward) = UnixStream::connect(socket).await {
         // An end of either side is the end of both; nobody asks why.
-        let _ = tokio::io::copy_bidirectional(&mut from, &mut onward).await;
+        let both = tokio::io::copy_bidirectional(&mut from, &mut onward);
+        if voice.run_until_cancelled(both).await.is_none() {
+            tokio::time::sleep(NOTICED).await;
+        }
     }
 }
 

@@ -3,14 +3,18 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use uuid::Uuid;
+use worker::Handler;
 
-use super::audit::{self, Call, Noted};
+use super::audit::{self, Call, Ended, Noted};
 use super::crew::Done;
-use super::faults::{self, Injected};
+use super::expected;
+use super::faults::{Fault, Injected};
 use super::feeder::Fed;
 use super::lanes::{Lane, Unit};
 use super::matching;
+use super::misbehaving::Misbehaving;
 use super::process::faketime;
+use super::trouble;
 use super::watch::Seen;
 use super::windows;
 use super::world::World;
@@ -19,9 +23,14 @@ use super::world::World;
 /// restart of the database on a busy machine is in it.
 const LONGEST_EXPIRED: f64 = 15.0;
 
+/// As many complaints of one kind are enough to look for their cause.
+const MOST_TOLD: usize = 10;
+
 /// Everything that a run left behind.
 pub(crate) struct Run<'a> {
     pub(crate) world: &'a World,
+    /// The faults that must have been injected.
+    pub(crate) round: &'a [Fault],
     pub(crate) injected: &'a Injected,
     pub(crate) done: &'a Done,
     pub(crate) fed: &'a Fed,
@@ -69,14 +78,26 @@ fn injected(run: &Run<'_>, wrong: &mut Vec<String>) {
         kills,
         stops,
         longest_stop,
+        exchanged,
+        left_behind,
+        aborts,
         clocks_off,
         ..
     } = run.done;
     println!("\nfaults injected: {:?}", run.injected);
     println!(
-        "workers: {started} started, {kills} killed, {stops} stopped for up to {:.1} s",
+        "workers: {started} started, {kills} killed, {exchanged} exchanged, {aborts} ended by \
+         jobs, {stops} stopped for up to {:.1} s",
         longest_stop.as_secs_f64()
     );
+    if *left_behind > 0 {
+        wrong.push(format!(
+            "{left_behind} jobs and calls were held by workers that had stopped"
+        ));
+    }
+    if run.round.contains(&Fault::Abort) && *aborts == 0 {
+        wrong.push("no job ended its worker".to_owned());
+    }
     match faketime() {
         Some(_) => {
             println!("clocks: {clocks_off} workers had one that was off by about 10 minutes")
@@ -86,14 +107,14 @@ fn injected(run: &Run<'_>, wrong: &mut Vec<String>) {
     if faketime().is_some() && *clocks_off == 0 {
         wrong.push("no worker's clock was off, though libfaketime is there".to_owned());
     }
-    for fault in faults::kinds() {
-        if !run.injected.contains_key(&fault) {
+    for fault in run.round {
+        if !run.injected.contains_key(fault) {
             wrong.push(format!("{fault:?} was never injected"));
         }
     }
     let met = run.seen.troubles();
     println!("trouble of providers: {met:?}");
-    for name in faults::names() {
+    for name in trouble::names() {
         if !met.contains_key(name) {
             wrong.push(format!("no call met {name}"));
         }
@@ -228,6 +249,8 @@ async fn jobs(run: &Run<'_>, wrong: &mut Vec<String>) {
     if lost > 0 {
         wrong.push(format!("{lost} accepted jobs have no outcome"));
     }
+    let all = audit::ended(pool).await;
+    wrong.extend(all.iter().filter_map(expected::complaint).take(MOST_TOLD));
     let without = audit::completed_without_answer(pool).await;
     if without > 0 {
         wrong.push(format!("{without} completed refreshes have no answer"));
@@ -239,7 +262,30 @@ async fn jobs(run: &Run<'_>, wrong: &mut Vec<String>) {
     );
     println!(
         "outcomes: {by_status:?}, {twice} jobs with two, {lost} accepted without one, {} rescues",
-        audit::rescues(pool).await
+        all.iter().map(|job| job.rescues).sum::<i32>()
+    );
+    misdeeds(&all);
+}
+
+/// Says how jobs ended that misbehaved.
+fn misdeeds(all: &[Ended]) {
+    let mut ends: BTreeMap<String, usize> = BTreeMap::new();
+    for job in all.iter().filter(|job| job.kind == Misbehaving::KIND) {
+        let end = format!(
+            "{} {}",
+            job.args["misdeed"].as_str().unwrap_or("?"),
+            job.status
+        );
+        *ends.entry(end).or_default() += 1;
+    }
+    if !ends.is_empty() {
+        println!("jobs that misbehaved: {ends:?}");
+    }
+    let others = all.iter().filter(|job| job.kind != Misbehaving::KIND);
+    let most = others.map(|job| job.rescues).max();
+    println!(
+        "another one was rescued {} times at most",
+        most.unwrap_or(0)
     );
 }
 

@@ -1,8 +1,9 @@
 //! Looks while a run goes on: what can only be seen then.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sandbox::Arrival;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +25,11 @@ pub(crate) struct Seen {
     pub(crate) comparisons: usize,
     /// Looks at which a sandbox had counted more than the ledger.
     pub(crate) under: Vec<String>,
-    /// Longest time in seconds for which a lease had run out and was not taken back.
+    /// Longest time in seconds for which a lease had run out and was not taken back, though
+    /// the database was there.
     pub(crate) longest_expired: f64,
+    /// When the database last was away, or could not write.
+    away: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -97,9 +101,17 @@ impl Watch {
             ledger.fetch_all(&world.pool).await,
             expired.fetch_one(&world.pool).await,
         ) else {
+            self.seen.lock().unwrap().away = Some(Instant::now());
             return;
         };
         let mut seen = self.seen.lock().unwrap();
+        if world.is_full.load(Ordering::Relaxed) {
+            seen.away = Some(Instant::now());
+        }
+        let here = seen
+            .away
+            .map_or(f64::INFINITY, |away| away.elapsed().as_secs_f64());
+        let expired = expired.min(here);
         seen.longest_expired = seen.longest_expired.max(expired);
         seen.comparisons += 1;
         for (name, total) in counted {

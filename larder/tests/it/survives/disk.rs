@@ -1,52 +1,15 @@
 //! The disk of Postgres is full.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::chaos::disk::SmallDisk;
+
 use super::{Feeder, PATIENCE, Site, directory, not_run};
-
-/// A file system of its own in memory, unmounted when dropped.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// None where mounting is refused.
-    fn mount(at: &Path) -> Option<Self> {
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=200m,mode=711", "larder"])
-            .arg(at)
-            .output();
-        mounted
-            .is_ok_and(|mounted| mounted.status.success())
-            .then(|| Self(at.to_owned()))
-    }
-
-    /// Takes all room that is left.
-    fn fill(&self) {
-        let mut ballast = File::create(self.0.join("ballast")).unwrap();
-        for size in [1 << 20, 4096, 1] {
-            let block = vec![0; size];
-            while ballast.write_all(&block).is_ok() {}
-        }
-    }
-
-    fn make_room(&self) {
-        std::fs::remove_file(self.0.join("ballast")).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_disk_that_is_full_loses_no_job() {
     let dir = directory();
-    let Some(disk) = SmallDisk::mount(dir.path()) else {
+    let Some(disk) = SmallDisk::mount(dir.path(), "200m") else {
         not_run("this user may not mount a small file system");
         return;
     };

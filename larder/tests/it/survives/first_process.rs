@@ -6,22 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::{PATIENCE, Site, directory, not_run};
+use crate::chaos::process::{can_be_first, children};
 
-/// Processes that have this one as their parent.
-fn children(of: u32) -> Vec<u32> {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{of}/task")) else {
-        return Vec::new();
-    };
-    threads
-        .flatten()
-        .filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok())
-        .flat_map(|list| {
-            let ids = list.split_whitespace();
-            ids.map(|id| id.parse().unwrap()).collect::<Vec<u32>>()
-        })
-        .collect()
-}
+use super::{PATIENCE, Site, directory, not_run};
 
 fn signal(process: u32, signal: Signal) {
     let id = Pid::from_raw(process.cast_signed()).unwrap();
@@ -81,12 +68,7 @@ async fn as_first_process(site: &Site, program: &Path, says: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_process_of_a_container_stops_when_told_and_leaves_no_zombies() {
-    let mut probe = Command::new("unshare");
-    if !succeeds(
-        probe
-            .args(["--pid", "--fork", "true"])
-            .stderr(Stdio::null()),
-    ) {
+    if !can_be_first() {
         not_run("this user may not make a process namespace");
         return;
     }
