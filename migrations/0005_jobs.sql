@@ -38,14 +38,13 @@ create table larder.jobs (
     errors jsonb not null default '[]',
     created_at timestamptz not null default clock_timestamp(),
     started_at timestamptz,
-    constraint jobs_running_are_leased check (case status
-        when 'pending' then num_nonnulls(lease_token, leased_by, leased_until) = 0
-        when 'running' then num_nonnulls(lease_token, leased_by, leased_until, started_at) = 4 and attempt >= 1
-        -- Those that have ended are not here.
-        else false
-    end),
-    constraint jobs_refresh_a_resource check (
-        num_nonnulls(resource_key, batch_key, endpoint) = case kind when 'refresh' then 3 else 0 end
+    -- Written as short as can be, since its length is what it costs: leased in full means running,
+    -- what names a resource in full is a refresh, and what has ended is not here.
+    constraint jobs_are_leased_or_wait check (
+        status <= 'running'
+        and (status = 'running')
+            = (lease_token is not null and leased_by is not null and leased_until is not null and started_at is not null)
+        and (kind = 'refresh') = (resource_key is not null and batch_key is not null and endpoint is not null)
     )
 ) with (
     fillfactor = 70,

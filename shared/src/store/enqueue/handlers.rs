@@ -12,16 +12,68 @@ use crate::model::{JobId, JobStatus};
 use crate::store::db::Db;
 use crate::store::{JobRow, StoreError};
 
+/// What the insert answers to one job.
+struct Inserted {
+    run_at: DateTime<Utc>,
+    created_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+    /// Until when the lane `local` is closed, if it was ever.
+    closed_until: Option<DateTime<Utc>>,
+}
+
 /// Enqueues them, all or none; answers them in their order.
 pub(super) async fn enqueue(db: &Db, requests: &[JobRequest]) -> Result<Vec<Enqueued>, StoreError> {
     let ids: Vec<Uuid> = requests.iter().map(|_| JobId::new().0).collect();
+    let inserted = match (requests, ids.as_slice()) {
+        ([asked], &[id]) => vec![insert(db, asked, id).await?],
+        _ => insert_all(db, requests, &ids).await?,
+    };
+    let answered = requests
+        .iter()
+        .zip(ids)
+        .zip(inserted)
+        .map(|((asked, id), row)| answer(asked, id, &row));
+    Ok(answered.collect())
+}
+
+/// One job by itself: without arrays the statement takes the database a sixth less.
+async fn insert(db: &Db, asked: &JobRequest, id: Uuid) -> Result<Inserted, StoreError> {
+    let inserted = sqlx::query_as!(
+        Inserted,
+        r#"
+        -- name: enqueue_local_one
+        insert into larder.jobs (id, lane, kind, args, class, priority, run_at, max_attempts)
+        values ($1, 'local', $2, $3, $4, $5, coalesce($6, clock_timestamp()), $7)
+        returning run_at, created_at, clock_timestamp() as "now!",
+                  (select closed_until from larder.lanes where lane = 'local') as closed_until
+        "#,
+        id,
+        asked.kind,
+        asked.args,
+        asked.class,
+        asked.priority.0,
+        asked.run_at,
+        asked.max_attempts,
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(inserted)
+}
+
+async fn insert_all(
+    db: &Db,
+    requests: &[JobRequest],
+    ids: &[Uuid],
+) -> Result<Vec<Inserted>, StoreError> {
     let kinds: Vec<&str> = requests.iter().map(|job| job.kind.as_str()).collect();
     let args: Vec<&serde_json::Value> = requests.iter().map(|job| &job.args).collect();
     let classes: Vec<&str> = requests.iter().map(|job| job.class).collect();
     let priorities: Vec<i16> = requests.iter().map(|job| job.priority.0).collect();
     let times: Vec<Option<DateTime<Utc>>> = requests.iter().map(|job| job.run_at).collect();
     let attempts: Vec<i32> = requests.iter().map(|job| job.max_attempts).collect();
-    let rows = sqlx::query!(
+    // Rows return in the order in which the arrays are read.
+    let inserted = sqlx::query_as!(
+        Inserted,
         r#"
         -- name: enqueue_local
         insert into larder.jobs (id, lane, kind, args, class, priority, run_at, max_attempts)
@@ -33,7 +85,7 @@ pub(super) async fn enqueue(db: &Db, requests: &[JobRequest]) -> Result<Vec<Enqu
         returning run_at, created_at, clock_timestamp() as "now!",
                   (select closed_until from larder.lanes where lane = 'local') as closed_until
         "#,
-        &ids,
+        ids,
         &kinds as &[&str],
         &args as &[&serde_json::Value],
         &classes as &[&str],
@@ -43,41 +95,37 @@ pub(super) async fn enqueue(db: &Db, requests: &[JobRequest]) -> Result<Vec<Enqu
     )
     .fetch_all(db)
     .await?;
-    // Rows return in the order in which the arrays are read.
-    let answered = requests
-        .iter()
-        .zip(ids)
-        .zip(rows)
-        .map(|((asked, id), row)| {
-            let is_closed = row.closed_until.is_some_and(|until| until > row.now);
-            let waiting = match (is_closed, row.run_at <= row.now) {
-                (true, _) => "lane_closed",
-                (false, true) => "due",
-                (false, false) => "scheduled",
-            };
-            Enqueued {
-                job: JobRow {
-                    id: JobId(id),
-                    lane: "local".to_owned(),
-                    kind: asked.kind.clone(),
-                    endpoint: None,
-                    resource_key: None,
-                    args: asked.args.clone(),
-                    priority: asked.priority.0,
-                    status: JobStatus::Pending,
-                    run_at: row.run_at,
-                    attempt: 0,
-                    max_attempts: asked.max_attempts,
-                    rescues: 0,
-                    errors: serde_json::Value::Array(Vec::new()),
-                    waiting: Some(waiting.to_owned()),
-                    cancel_requested: false,
-                    created_at: row.created_at,
-                    started_at: None,
-                    completed_at: None,
-                },
-                is_new: true,
-            }
-        });
-    Ok(answered.collect())
+    Ok(inserted)
+}
+
+fn answer(asked: &JobRequest, id: Uuid, row: &Inserted) -> Enqueued {
+    let is_closed = row.closed_until.is_some_and(|until| until > row.now);
+    let waiting = match (is_closed, row.run_at <= row.now) {
+        (true, _) => "lane_closed",
+        (false, true) => "due",
+        (false, false) => "scheduled",
+    };
+    Enqueued {
+        job: JobRow {
+            id: JobId(id),
+            lane: "local".to_owned(),
+            kind: asked.kind.clone(),
+            endpoint: None,
+            resource_key: None,
+            args: asked.args.clone(),
+            priority: asked.priority.0,
+            status: JobStatus::Pending,
+            run_at: row.run_at,
+            attempt: 0,
+            max_attempts: asked.max_attempts,
+            rescues: 0,
+            errors: serde_json::Value::Array(Vec::new()),
+            waiting: Some(waiting.to_owned()),
+            cancel_requested: false,
+            created_at: row.created_at,
+            started_at: None,
+            completed_at: None,
+        },
+        is_new: true,
+    }
 }
