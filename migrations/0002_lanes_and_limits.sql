@@ -43,7 +43,11 @@ create table larder.lanes (
     -- A lane that left the configuration keeps its history, and nothing runs in it.
     removed_at timestamptz,
     check ((closed_until is null) = (closed_reason is null))
-) with (fillfactor = 50);
+)
+-- Few rows, each changed at every call, and no index on what changes: with half of a page free the
+-- new version goes into the same page (HOT), no index is touched, and the next reader of the page
+-- clears the old ones away without waiting for a vacuum. The same for limits and their totals.
+with (fillfactor = 50);
 
 insert into larder.lanes (lane, is_provider) values ('local', false);
 

@@ -38,6 +38,8 @@ create table larder.api_calls (
     check ((settled_at is null) = (outcome is null)),
     check (not needs_fold or settled_at is not null)
 ) with (
+    -- A call is written twice: reserved, then settled, which makes its row wider. The second version
+    -- finds its place in the same page, where one vacuum serves both.
     fillfactor = 70,
     -- Calls come and end many times a second: vacuum by count, as for jobs.
     autovacuum_vacuum_scale_factor = 0.01,
@@ -83,7 +85,9 @@ create table larder.ended_calls (
     reader_requests bigint not null,
     reader_credits bigint not null,
     primary key (provider, grain, starts_at)
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
+)
+-- A handful of rows that every settled call adds to, without an index on what changes.
+with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 -- What the settled calls of a provider came to that ended at `p_since` or later, or will: the same
 -- as their sum over the ledger, whatever was folded of it. Its settings are its caller's,

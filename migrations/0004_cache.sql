@@ -70,7 +70,10 @@ create table larder.resources (
         not tracked or (every is not null and next_refresh_at is not null and schedule_id is null)
         or (every is null and schedule_id is not null)
     )
-) with (fillfactor = 80);
+)
+-- A refresh changes some columns of a row that is there for years; a fifth of a page takes the
+-- changes between two vacuums. More would be read for nothing: a plan reads all resources.
+with (fillfactor = 80);
 
 -- A tick of a schedule.
 create index resources_schedule_idx on larder.resources (schedule_id) where schedule_id is not null;
@@ -171,7 +174,10 @@ create table larder.entries (
     revision bigint not null default nextval('larder.entry_revisions'),
     -- The transaction that wrote the row, for processes that keep copies.
     written_in xid8 not null default pg_current_xact_id()
-) with (fillfactor = 70);
+)
+-- Each refresh writes the whole answer anew; nearly a third of a page, so that the new one need not
+-- go to the table's end. Long answers are not kept in the row.
+with (fillfactor = 70);
 
 -- What was written since somebody looked.
 create index entries_written_idx on larder.entries (written_in);

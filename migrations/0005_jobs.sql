@@ -47,11 +47,16 @@ create table larder.jobs (
         and (kind = 'refresh') = (resource_key is not null and batch_key is not null and endpoint is not null)
     )
 ) with (
+    -- A job is written when it comes and, wider, when it is claimed: its second version stays in the
+    -- page of the first, so that one page is dirtied, and cleared, for both.
     fillfactor = 70,
     -- A queue's table turns over many times a minute: vacuum by count, not by share.
     autovacuum_vacuum_scale_factor = 0.01,
     autovacuum_vacuum_threshold = 1000,
+    -- A vacuum that pauses to spare the disk is overtaken by the queue: its dead rows are what claims
+    -- step over, and the table is small and in memory.
     autovacuum_vacuum_cost_delay = 0,
+    -- A queue that fills goes from nothing to a million between two looks.
     autovacuum_analyze_scale_factor = 0.05
 );
 
@@ -254,10 +259,43 @@ $$;
 
 select larder.make_partitions();
 
+-- Analyzes the tables that have grown ten times since the statistics knew them; answers how many.
+--
+-- A session keeps the plans that it made while a table was empty, when every index looks as good as
+-- any other: a claim then reads a million jobs by the wrong one, or by none. New statistics have all
+-- sessions plan anew. Autovacuum brings them too, but looks once a minute at the earliest; a queue
+-- fills in a second. A table that vacuum, or another of us, is at is left for the next time.
+create function larder.analyze_grown() returns integer
+language plpgsql volatile
+as $$
+declare
+    name text;
+    analyzed integer := 0;
+begin
+    perform set_config('lock_timeout', '100ms', true);
+    for name in
+        select c.relname from pg_class c
+        where c.relnamespace = 'larder'::regnamespace and c.relkind = 'r'
+          and pg_stat_get_live_tuples(c.oid) > 10 * greatest(c.reltuples, 500)
+        order by c.relname
+    loop
+        begin
+            execute format('analyze larder.%I', name);
+            analyzed := analyzed + 1;
+        exception when lock_not_available then
+            null;
+        end;
+    end loop;
+    return analyzed;
+end
+$$;
+
 -- Processes say that they are alive; readiness asks whether a worker was seen lately.
 create table larder.workers (
     worker text primary key,
     started_at timestamptz not null default clock_timestamp(),
     seen_at timestamptz not null default clock_timestamp(),
     version text not null
-) with (fillfactor = 50);
+)
+-- A row for each process, changed at every heartbeat: as for lanes.
+with (fillfactor = 50);

@@ -32,11 +32,12 @@ begin
         execute format('drop policy if exists larder_app on %s', relation);
         execute format('create policy larder_app on %s to larder_app using (true) with check (true)', relation);
     end loop;
-    -- Partitions are made ahead and dropped by workers. Only their owner can, so these two run
-    -- with the owner's rights; what they do is fixed by their text, and they find nothing by a
+    -- Partitions are made ahead and dropped by workers, and tables that grew are analyzed. Only their
+    -- owner can, so these run with the owner's rights; what they do is fixed by their text, and they find nothing by a
     -- search path.
     alter function larder.make_partitions(integer) security definer set search_path = pg_catalog, pg_temp;
     alter function larder.drop_partitions(interval, interval) security definer set search_path = pg_catalog, pg_temp;
+    alter function larder.analyze_grown() security definer set search_path = pg_catalog, pg_temp;
     -- Which migrations were applied is the owner's to say.
     if to_regclass('larder.migrations') is not null then
         revoke insert, update, delete on larder.migrations from larder_app;

@@ -15,6 +15,10 @@ use tokio_util::sync::CancellationToken;
 /// How often a worker says that it is alive: readiness allows a minute.
 const SEEN_EVERY: Duration = Duration::from_secs(15);
 
+/// How often it is looked for tables that have outgrown their statistics: as long as a session may
+/// go on with a plan that it made while a queue was empty.
+const GROWN_EVERY: Duration = Duration::from_secs(3);
+
 /// How often partitions are made ahead, where they stand a week ahead, and old ones dropped.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
 
@@ -42,6 +46,7 @@ impl Upkeep {
     pub(crate) async fn run(self: Arc<Self>, stop: CancellationToken) {
         let mut seen = tokio::time::interval(SEEN_EVERY);
         let mut partitions = tokio::time::interval(PARTITIONS_EVERY);
+        let mut grown = tokio::time::interval(GROWN_EVERY);
         let mut failing = HashSet::new();
         loop {
             let (what, done) = tokio::select! {
@@ -49,6 +54,7 @@ impl Upkeep {
                     "being seen",
                     self.store.worker_seen(&self.worker, env!("CARGO_PKG_VERSION")).await,
                 ),
+                _ = grown.tick() => ("statistics", self.store.analyze_grown().await.map(drop)),
                 _ = partitions.tick() => ("partitions", self.turn_the_pages().await),
                 () = self.rescue.notified() => {
                     let done = self.rescue_all().await;

@@ -161,6 +161,24 @@ impl Store {
         Ok(made)
     }
 
+    /// Brings the statistics of tables up to date that have grown ten times since they were taken,
+    /// so that no session keeps a plan from when they were empty; answers how many.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn analyze_grown(&self) -> Result<i32, StoreError> {
+        let analyzed = sqlx::query_scalar!(
+            r#"
+            -- name: analyze_grown
+            select larder.analyze_grown() as "analyzed!"
+            "#
+        )
+        .fetch_one(&self.db)
+        .await?;
+        Ok(analyzed)
+    }
+
     /// Says that a worker is alive.
     ///
     /// # Errors

@@ -69,16 +69,19 @@ pub(super) async fn confirm(
             recorded_call = (select last_value from larder.api_calls_id_seq),
             requested_at = c.reserved_at,
             fetched_at = t.now,
-            fresh_until = coalesce(t.now + r.fresh_for, r.next_refresh_at, s.next_tick_at,
+            -- Looked up for each, not joined: a plan that was made while there was nothing could
+            -- read all resources for each entry.
+            fresh_until = coalesce((select coalesce(t.now + r.fresh_for, r.next_refresh_at, s.next_tick_at)
+                                    from larder.resources r
+                                    left join larder.schedules s on s.id = r.schedule_id
+                                    where r.resource_key = e.resource_key and r.tracked),
                                    t.now + make_interval(secs => $3)),
             revision = nextval('larder.entry_revisions'),
             written_in = pg_current_xact_id()
-        from held h
-        cross join (select clock_timestamp() as now) t
-        join larder.api_calls c on c.id = $2
-        left join larder.resources r on r.resource_key = h.resource_key and r.tracked
-        left join larder.schedules s on s.id = r.schedule_id
-        where e.resource_key = h.resource_key
+        from (select clock_timestamp() as now) t
+        cross join larder.api_calls c
+        where c.id = $2
+          and e.resource_key = any(array(select resource_key from held))
           -- An answer that was recorded since this call was admitted is the newer one.
           and e.recorded_call < $2
         returning e.resource_key

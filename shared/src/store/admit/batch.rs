@@ -183,8 +183,10 @@ pub(super) async fn write(
             from larder.resources r
             join larder.lanes l on l.lane = r.provider
             where r.provider = $1 and r.batch_key = $3 and r.tracked
+              -- Looked up for each (`offset` forbids a join): the plan that joins them while there
+              -- are no jobs would read all jobs for each resource.
               and not exists (select from larder.jobs j
-                              where j.resource_key = r.resource_key and j.kind = 'refresh')
+                              where j.resource_key = r.resource_key and j.kind = 'refresh' offset 0)
               -- Asking again within the provider's own update frequency buys nothing.
               and (r.fetched_at is null or not r.planned or r.fetched_at <= (
                   select clock_timestamp() - c.min_interval from larder.plan_calls c

@@ -2,8 +2,8 @@
 
 use super::BATCH;
 
-/// Settings of records ([`shared::store`]'s `durable`) and of everything else.
-const RECORDING: &str = "set local enable_seqscan = off";
+/// The settings of records ([`shared::store`]'s `durable`) and of what is enqueued by keys.
+const BY_KEYS: &str = "set local enable_seqscan = off";
 
 /// Hot statements by name, with arguments that fill a batch, and their settings.
 pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
@@ -39,22 +39,22 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
         (
             "settle",
             "1000000, 1, 1::smallint, false, 'ok', 200::smallint, 1",
-            RECORDING,
+            BY_KEYS,
         ),
         (
             "record_held",
             leak(format!("{IDS}, {TOKEN}, 1000000")),
-            RECORDING,
+            BY_KEYS,
         ),
-        ("complete", IDS, RECORDING),
+        ("complete", IDS, BY_KEYS),
         (
             "answered_resources",
             leak(format!(
                 "{KEYS}, array_fill(''::bytea, array[250]), array_fill(null::timestamptz, array[250])"
             )),
-            RECORDING,
+            BY_KEYS,
         ),
-        ("failed_resources", KEYS, RECORDING),
+        ("failed_resources", KEYS, BY_KEYS),
         (
             "store_entries",
             leak(format!(
@@ -62,7 +62,7 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
                  array_fill(null::timestamptz, array[250]), 'coins', 'quotes', 1000000, 60,
                  array_fill(''::bytea, array[250]), null, null"
             )),
-            RECORDING,
+            BY_KEYS,
         ),
         (
             "claim_local",
@@ -138,7 +138,7 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
                 fill("false"),
                 fill("5"),
             )),
-            "",
+            BY_KEYS,
         ),
         (
             "insert_resources",
@@ -166,9 +166,9 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
             )),
             "",
         ),
-        ("confirm_entries", leak(format!("{KEYS}, 1000000, 60")), RECORDING),
-        ("remember_absences", leak(format!("{KEYS}, 'coins', 60")), RECORDING),
-        ("forget_absences", KEYS, RECORDING),
+        ("confirm_entries", leak(format!("{KEYS}, 1000000, 60")), BY_KEYS),
+        ("remember_absences", leak(format!("{KEYS}, 'coins', 60")), BY_KEYS),
+        ("forget_absences", KEYS, BY_KEYS),
         ("validator", leak(format!("{KEYS}, ''")), ""),
         ("ended_refreshes", IDS, ""),
         ("entry_marks", KEYS, ""),
