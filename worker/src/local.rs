@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::in_flight::InFlight;
+use crate::vital::Vital;
 
 pub(crate) use run::Runner;
 
@@ -29,7 +30,7 @@ const BATCH: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) store: Store,
-    pub(crate) vital: Store,
+    pub(crate) vital: Vital,
     pub(crate) runner: Arc<Runner>,
     pub(crate) worker: String,
     pub(crate) lease: Duration,
@@ -149,7 +150,7 @@ impl Local {
 /// Records outcomes as they come: everything that ended while the last record went on
 /// goes into the next one.
 async fn flush(
-    store: Store,
+    vital: Vital,
     in_flight: Arc<InFlight>,
     mut outcomes: mpsc::Receiver<Ended>,
     give_up: CancellationToken,
@@ -159,7 +160,7 @@ async fn flush(
         let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
         let mut attempt = 0;
         loop {
-            match store.finish(&ended).await {
+            match vital.record(|store| store.finish(&ended)).await {
                 Ok(finished) => {
                     report(&ended, &finished);
                     break;

@@ -67,6 +67,14 @@ impl Db {
         }
     }
 
+    /// The same database through a pool that has no connection yet.
+    pub(super) fn afresh(&self) -> Self {
+        Self {
+            pool: self.pool.afresh(),
+            ..self.clone()
+        }
+    }
+
     /// A connection beside the pool, on which nobody's patience ends.
     pub(super) async fn connect(&self) -> Result<PgConnection, Error> {
         self.pool.options().connect().await
