@@ -82,7 +82,7 @@ impl Db {
 
     /// Whether a pooler gives each transaction another session.
     pub(super) async fn is_shared(&self) -> Result<bool, Error> {
-        let find_out = || async { pooler::is_shared(self.pool.options()).await };
+        let find_out = || within(self.pool.patience(), pooler::is_shared(self.pool.options()));
         self.shared.get_or_try_init(find_out).await.copied()
     }
 

@@ -82,6 +82,11 @@ impl Pool {
         &self.lender.manager().options
     }
 
+    /// Longest wait for a connection.
+    pub(super) fn patience(&self) -> Duration {
+        self.lender.manager().patience
+    }
+
     /// Lends a connection.
     pub(super) async fn lend(&self) -> Result<Lent, Error> {
         let connection = self.lender.get().await.map_err(explain)?;
