@@ -171,6 +171,15 @@ impl Store {
         })
     }
 
+    /// The same database, by connections that are all still to be made.
+    #[must_use]
+    pub fn afresh(&self) -> Self {
+        Self {
+            db: self.db.afresh(),
+            pool: self.pool.clone(),
+        }
+    }
+
     /// A pool to the same database, for tests that look at rows.
     pub fn pool(&self) -> &PgPool {
         &self.pool

@@ -35,9 +35,7 @@ use std::time::{Duration, Instant};
 
 use shared::provider::{Charge, Provider, RawReply, RetryAfter};
 use shared::retry::RetryPolicy;
-use shared::store::{
-    AdmittedCall, CallRecord, Notifier, Recorded, Store, StoreError, Validator, Wake,
-};
+use shared::store::{AdmittedCall, CallRecord, Notifier, Recorded, StoreError, Validator, Wake};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use anomalies::Anomalies;
@@ -48,11 +46,12 @@ use crate::in_flight::{Hold, InFlight};
 use crate::pacing;
 use crate::usage::Throttled;
 use crate::verdict::{self, Verdict};
+use crate::vital::Vital;
 
 /// Calls one provider for admitted batches.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    pub(crate) store: Store,
+    pub(crate) vital: Vital,
     pub(crate) provider: Arc<Provider>,
     pub(crate) client: Client,
     pub(crate) retry: RetryPolicy,
@@ -168,7 +167,7 @@ impl Executor {
         record.validator = validator;
         let mut attempt = 0;
         loop {
-            match self.store.record(&record).await {
+            match self.vital.record(|store| store.record(&record)).await {
                 Ok(recorded) => {
                     report::report(call, &record, &recorded, took);
                     return Some(recorded);

@@ -34,6 +34,7 @@ pub mod runtime;
 mod upkeep;
 mod usage;
 mod verdict;
+mod vital;
 
 pub use handlers::{Handler, HandlerContext, Handlers, Outcome};
 pub use http::{RenderMetrics, serve};

@@ -4,21 +4,22 @@
 //! at once on two connections, and never in one statement, which deadlocks. A slot stays
 //! taken until the outcome is committed: that is the back-pressure.
 
+mod flush;
 mod run;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use shared::metrics;
-use shared::model::JobId;
-use shared::retry::RetryPolicy;
-use shared::store::{ClaimedJob, Finished, JobEnd, JobOutcome, Store, Wake};
+use shared::store::{ClaimedJob, JobEnd, JobOutcome, Store, Wake};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::in_flight::InFlight;
+use crate::vital::Vital;
+
+use flush::{Ended, Flusher};
 
 pub(crate) use run::Runner;
 
@@ -29,7 +30,7 @@ const BATCH: usize = 500;
 #[derive(Debug)]
 pub(crate) struct Local {
     pub(crate) store: Store,
-    pub(crate) vital: Store,
+    pub(crate) vital: Vital,
     pub(crate) runner: Arc<Runner>,
     pub(crate) worker: String,
     pub(crate) lease: Duration,
@@ -43,19 +44,16 @@ pub(crate) struct Local {
     pub(crate) stop: CancellationToken,
 }
 
-/// An outcome, and the slot that it holds until it is recorded.
-type Ended = (JobOutcome, OwnedSemaphorePermit);
-
 impl Local {
     /// Runs jobs until stopped, and then until the last outcome is recorded.
     pub(crate) async fn run(self) {
         let (ended, outcomes) = mpsc::channel(BATCH * 2);
-        let flusher = tokio::spawn(flush(
-            self.vital.clone(),
-            self.in_flight.clone(),
-            outcomes,
-            self.give_up.clone(),
-        ));
+        let flusher = Flusher {
+            vital: self.vital.clone(),
+            in_flight: Arc::clone(&self.in_flight),
+            give_up: self.give_up.clone(),
+        };
+        let flusher = tokio::spawn(flusher.run(outcomes));
         let kinds = self.runner.handlers.kinds();
         let mut claimer = self.store.claimer(&self.worker, kinds, self.lease);
         loop {
@@ -144,64 +142,4 @@ impl Local {
             });
         }
     }
-}
-
-/// Records outcomes as they come: everything that ended while the last record went on
-/// goes into the next one.
-async fn flush(
-    store: Store,
-    in_flight: Arc<InFlight>,
-    mut outcomes: mpsc::Receiver<Ended>,
-    give_up: CancellationToken,
-) {
-    let mut batch: Vec<Ended> = Vec::with_capacity(BATCH);
-    while outcomes.recv_many(&mut batch, BATCH).await > 0 {
-        let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) = batch.drain(..).unzip();
-        let mut attempt = 0;
-        loop {
-            match store.finish(&ended).await {
-                Ok(finished) => {
-                    report(&ended, &finished);
-                    break;
-                }
-                Err(error) if error.is_transient() => {
-                    attempt += 1;
-                    tracing::warn!(attempt, error = %error.chain(), "cannot record outcomes yet");
-                    tokio::select! {
-                        () = tokio::time::sleep(RetryPolicy::DATABASE.after(attempt)) => {}
-                        () = give_up.cancelled() => {
-                            tracing::error!("stopped before the database came back; the jobs will be rescued");
-                            break;
-                        }
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(error = %error.chain(), "cannot record outcomes; the jobs will be rescued");
-                    break;
-                }
-            }
-        }
-        for outcome in &ended {
-            in_flight.release(outcome.lease_token, 1);
-        }
-        drop(slots);
-    }
-}
-
-/// Counts what was recorded, and not what was to be.
-fn report(ended: &[JobOutcome], finished: &Finished) {
-    let recorded: HashSet<JobId> = finished.held.iter().copied().collect();
-    let cancelled: HashSet<JobId> = finished.cancelled.iter().copied().collect();
-    let count = |is_it: fn(&JobEnd) -> bool| {
-        let ours = ended
-            .iter()
-            .filter(|outcome| recorded.contains(&outcome.id) && !cancelled.contains(&outcome.id));
-        ours.filter(|outcome| is_it(&outcome.end)).count()
-    };
-    metrics::retries("local", count(|end| matches!(end, JobEnd::Retry { .. })));
-    metrics::jobs_finished("local", "completed", count(|end| *end == JobEnd::Done));
-    let failed = count(|end| matches!(end, JobEnd::Fail { .. }));
-    metrics::jobs_finished("local", "failed", failed);
-    metrics::jobs_finished("local", "cancelled", cancelled.len());
-    metrics::leases_lost(ended.len() - recorded.len());
 }

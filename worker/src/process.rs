@@ -1,4 +1,6 @@
-//! One worker: its parts, how they start, and how they stop.
+//! One worker: its parts, and how they start.
+
+mod ending;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -27,15 +29,13 @@ use crate::local::{Local, Runner};
 use crate::pump::Pump;
 use crate::upkeep::Upkeep;
 use crate::usage::{Throttled, UsageAsker};
+use crate::vital::Vital;
 
 /// Connections that are kept for records alone.
 const VITAL_CONNECTIONS: u32 = 3;
 
 /// Connections that are kept for heartbeats alone: one, and one for when that died.
 const HEARTBEAT_CONNECTIONS: u32 = 2;
-
-/// How long the last records may take after the grace.
-const LAST: Duration = Duration::from_secs(2);
 
 /// What a worker is made of.
 #[derive(Debug, Clone)]
@@ -83,6 +83,8 @@ pub struct Worker {
     upkeep: TaskTracker,
     /// Stops what must go on until the last call is recorded.
     end: CancellationToken,
+    /// Tells what records that little of the grace is left.
+    pressed: CancellationToken,
     /// Tells handlers, and what waits for the database, that their time is up.
     give_up: CancellationToken,
 }
@@ -100,7 +102,8 @@ impl Worker {
         let connect =
             |connections| Store::connect_lazy_within(&options.database_url, connections, patience);
         let store = connect(config.database_connections)?;
-        let vital = connect(VITAL_CONNECTIONS)?;
+        let pressed = CancellationToken::new();
+        let vital = Vital::new(connect(VITAL_CONNECTIONS)?, pressed.clone());
         // Records may wait for locks, on all of their connections, for longer than a lease.
         let pulse = connect(HEARTBEAT_CONNECTIONS)?;
         let services = Services::new(store.clone(), options.catalog.config(), &options.secrets)?;
@@ -139,6 +142,7 @@ impl Worker {
             upkeep: TaskTracker::new(),
             stop,
             end,
+            pressed,
             give_up,
         };
         let slots = Arc::new(Semaphore::new(config.concurrency as usize));
@@ -214,7 +218,7 @@ impl Worker {
         &self,
         options: &WorkerOptions,
         name: &ProviderName,
-        vital: &Store,
+        vital: &Vital,
         notifier: &Notifier,
         wake: &Wake,
     ) -> Result<Executor, WorkerError> {
@@ -239,7 +243,7 @@ impl Worker {
             max_body_bytes: config.worker.max_body_bytes,
         };
         Ok(Executor {
-            store: vital.clone(),
+            vital: vital.clone(),
             provider: Arc::clone(provider),
             client: Client::new(name.as_str(), section, key, limits)?,
             retry: retry_policy(config),
@@ -285,39 +289,6 @@ impl Worker {
             }
             self.in_flight.empty().await;
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Stops in order: claims nothing more, lets calls in flight end and records them,
-    /// gives the rest back with their attempts.
-    ///
-    /// When the grace is over, calls without an answer are recorded as spent and handlers are
-    /// left alone. What then cannot be recorded either, since the database does not answer,
-    /// is put right when its lease ends.
-    pub async fn stop(self) {
-        let (name, grace, give_up) = (self.name.clone(), self.grace, self.give_up.clone());
-        let mut ending = std::pin::pin!(self.end_in_order());
-        if tokio::time::timeout(grace, &mut ending).await.is_err() {
-            give_up.cancel();
-            if tokio::time::timeout(LAST, ending).await.is_err() {
-                tracing::error!(worker = %name, "the database did not take the last records: jobs will be rescued, calls lapse as spent");
-            }
-        }
-        tracing::info!(worker = %name, "worker stopped");
-    }
-
-    async fn end_in_order(self) {
-        self.stop.cancel();
-        self.calls.close();
-        self.parts.close();
-        self.parts.wait().await;
-        self.calls.wait().await;
-        self.end.cancel();
-        self.upkeep.close();
-        // Otherwise it could say that this worker lives, after it has signed off.
-        self.upkeep.wait().await;
-        if let Err(error) = self.store.worker_gone(&self.name).await {
-            tracing::debug!(error = %error.chain(), "could not sign off");
         }
     }
 }

@@ -67,6 +67,14 @@ impl Db {
         }
     }
 
+    /// The same database through a pool that has no connection yet.
+    pub(super) fn afresh(&self) -> Self {
+        Self {
+            pool: self.pool.afresh(),
+            ..self.clone()
+        }
+    }
+
     /// A connection beside the pool, on which nobody's patience ends.
     pub(super) async fn connect(&self) -> Result<PgConnection, Error> {
         self.pool.options().connect().await
@@ -74,7 +82,7 @@ impl Db {
 
     /// Whether a pooler gives each transaction another session.
     pub(super) async fn is_shared(&self) -> Result<bool, Error> {
-        let find_out = || async { pooler::is_shared(self.pool.options()).await };
+        let find_out = || within(self.pool.patience(), pooler::is_shared(self.pool.options()));
         self.shared.get_or_try_init(find_out).await.copied()
     }
 

@@ -73,7 +73,7 @@ impl Store {
                 cancelled: Vec::new(),
             });
         }
-        let mut tx = self.db.begin().await?;
+        let mut tx = self.begin_recording().await?;
         let done = complete_held(&mut tx, done).await?;
         let mut finished = end_held(&mut tx, others).await?;
         finished.held.extend(done);

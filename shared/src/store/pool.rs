@@ -46,14 +46,25 @@ pub(super) struct Pool {
 impl Pool {
     /// At most so many connections; nobody waits longer than `patience` for one. Connects when
     /// the first one is needed.
+    pub(super) fn new(options: PgConnectOptions, connections: u32, patience: Duration) -> Self {
+        let connections = usize::try_from(connections).unwrap_or(usize::MAX);
+        Self::of(Connector { options, patience }, connections)
+    }
+
+    /// Another pool like this one, without a connection.
+    pub(super) fn afresh(&self) -> Self {
+        let connector = self.lender.manager().clone();
+        Self::of(connector, self.lender.status().max_size)
+    }
+
     #[expect(
         clippy::expect_used,
         reason = "what can be missing is a runtime for the times, and here it is"
     )]
-    pub(super) fn new(options: PgConnectOptions, connections: u32, patience: Duration) -> Self {
-        let connector = Connector { options, patience };
+    fn of(connector: Connector, connections: usize) -> Self {
+        let patience = connector.patience;
         let lender = managed::Pool::builder(connector)
-            .max_size(usize::try_from(connections).unwrap_or(usize::MAX))
+            .max_size(connections)
             .queue_mode(QueueMode::Lifo)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(patience))
@@ -69,6 +80,11 @@ impl Pool {
     /// How it connects.
     pub(super) fn options(&self) -> &PgConnectOptions {
         &self.lender.manager().options
+    }
+
+    /// Longest wait for a connection.
+    pub(super) fn patience(&self) -> Duration {
+        self.lender.manager().patience
     }
 
     /// Lends a connection.
@@ -190,7 +206,7 @@ fn may_pass(error: &Error) -> bool {
 }
 
 /// Makes connections, and says whether one may be lent again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Connector {
     options: PgConnectOptions,
     patience: Duration,

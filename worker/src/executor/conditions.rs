@@ -26,7 +26,10 @@ impl Executor {
         let keys: Vec<ResourceKey> = (call.jobs.iter())
             .map(|job| job.resource_key.clone())
             .collect();
-        match self.store.validator(&keys, &digest(call)).await {
+        let of = digest(call);
+        let known = self.vital.store.validator(&keys, &of);
+        // A worker that stops sends this call no more, whatever is known.
+        match self.stop.run_until_cancelled(known).await? {
             Ok(validator) => validator,
             Err(error) => {
                 // Without it the provider sends everything, which is as good.

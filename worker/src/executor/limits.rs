@@ -43,7 +43,12 @@ impl Executor {
             return;
         }
         let provider = self.provider.name();
-        match self.store.take_reports(provider, call.id, &reports).await {
+        match self
+            .vital
+            .store
+            .take_reports(provider, call.id, &reports)
+            .await
+        {
             Ok(taken) => {
                 for report in taken.iter().filter(|report| report.risen > 0) {
                     tracing::warn!(%provider, limit = report.limit, others = report.others, risen = report.risen, "others spend on the same key");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sandbox::{Sandbox, SandboxConfig};
 use shared::model::Priority;
 use shared::setup::Setup;
-use shared::store::{AdmitRequest, JobRequest};
+use shared::store::{AdmitRequest, JobRequest, Store};
 use uuid::Uuid;
 
 use super::*;
@@ -59,7 +59,7 @@ async fn bench(store: Store) -> Bench {
     let secret = setup.secrets.provider_key("CMC_API_KEY");
     let end = CancellationToken::new();
     let executor = Executor {
-        store: store.clone(),
+        vital: Vital::new(store.clone(), CancellationToken::new()),
         provider: Arc::clone(&provider),
         client: Client::new("coinmarketcap", section, secret, limits).unwrap(),
         retry: RetryPolicy::DATABASE,

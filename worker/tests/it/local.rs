@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use rustix::process::Signal;
 use shared::model::kind::AnyArgs;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 use worker::{Handler, HandlerContext, Handlers, Outcome, Worker, WorkerOptions};
 
+use crate::locks::{lock, waits};
 use crate::rig::{Rig, eventually};
-use crate::rows::{becomes, ended, number};
+use crate::rows::{becomes, ended, job, number};
+use crate::spawned::Spawned;
 
 /// Counts how often each job was run.
 #[derive(Clone, Default)]
@@ -181,4 +184,44 @@ async fn what_takes_longer_than_a_lease_keeps_it(pool: PgPool) {
     for worker in workers {
         worker.stop().await;
     }
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn an_outcome_that_the_database_refuses_costs_no_other(pool: PgPool) {
+    let rig = Rig::new(pool, &[]).await;
+    let mut held = lock(&rig.pool, "larder.finished_jobs").await;
+    rig.enqueue_kind("noop", 1).await;
+    let mut worker = Spawned::start(&rig, &[], &[]);
+    waits(&rig.pool, "name: complete_held").await;
+    // While this record waits, the others come together.
+    let jobs = rig.enqueue_kind("noop", 20).await;
+    let refused = jobs[10];
+    rig.notify().await;
+    let running = "select count(*) from larder.jobs where status = 'running'";
+    becomes(&rig.pool, running, 21).await;
+    let refusal = format!(
+        "create function refuse() returns trigger language plpgsql as $$
+         begin
+             raise exception 'refused' using errcode = '22023';
+         end $$;
+         create trigger refuse before insert on larder.finished_jobs
+             for each row when (new.id = '{refused}') execute function refuse();"
+    );
+    sqlx::raw_sql(AssertSqlSafe(refusal))
+        .execute(&mut *held)
+        .await
+        .unwrap();
+    held.commit().await.unwrap();
+    let once = "select count(*) from larder.finished_jobs
+                where status = 'completed' and attempt = 1 and rescues = 0";
+    becomes(&rig.pool, once, 20).await;
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.exit().await.code(), Some(0), "{}", worker.log());
+    assert_eq!(job(&rig.pool, refused).await.status, "running");
+    let log = worker.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
+    assert!(
+        told.len() == 1 && told[0].contains(&refused.to_string()),
+        "{log}"
+    );
 }

@@ -18,7 +18,7 @@ pub(crate) const KEY: &str = "sandbox-key";
 pub(crate) const QUOTES: &str = "/v3/cryptocurrency/quotes/latest";
 
 /// Longest wait for anything: a slow machine is no failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What each test starts from; its own settings come on top, as variables.
 ///

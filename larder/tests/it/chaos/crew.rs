@@ -154,11 +154,7 @@ impl Crew {
         old.signal(Signal::TERM);
         let name = name(&old).unwrap_or_default();
         ends_well(&old).await;
-        // Who still waits for an answer when its grace is over cannot give back what it holds.
-        let held = match world.relay.is_silent() {
-            true => 0,
-            false => audit::held(&world.pool, &name).await,
-        };
+        let held = audit::held(&world.pool, &name).await;
         if held > 0 {
             println!("{name} ended and holds {held}; it said:\n{}", old.said());
         }

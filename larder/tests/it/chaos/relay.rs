@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +13,6 @@ use url::Url;
 /// would take all that it allows.
 const NOTICED: Duration = Duration::from_secs(30);
 
-/// How long those at our end take at most to find it: a statement's answer is waited for that
-/// long.
-const FOUND_OUT: Duration = Duration::from_secs(75);
-
 /// Passes connections on to a server's socket.
 #[derive(Debug)]
 pub(crate) struct Relay {
@@ -25,8 +21,6 @@ pub(crate) struct Relay {
     wire: Arc<Mutex<CancellationToken>>,
     /// Cancelled to have the connections made since the last time pass nothing on.
     voice: Arc<Mutex<CancellationToken>>,
-    /// When that was.
-    stalled: Mutex<Option<Instant>>,
 }
 
 impl Relay {
@@ -51,12 +45,7 @@ impl Relay {
                 );
             }
         });
-        Self {
-            url,
-            wire,
-            voice,
-            stalled: Mutex::default(),
-        }
+        Self { url, wire, voice }
     }
 
     /// Where processes connect.
@@ -73,15 +62,8 @@ impl Relay {
     /// Passes nothing on of the connections that stand, and closes none of them: as where a
     /// firewall has forgotten them. New ones work.
     pub(crate) fn stall(&self) {
-        *self.stalled.lock().unwrap() = Some(Instant::now());
         let old = std::mem::take(&mut *self.voice.lock().unwrap());
         old.cancel();
-    }
-
-    /// Whether somebody may still wait for an answer on a connection that fell silent.
-    pub(crate) fn is_silent(&self) -> bool {
-        let stalled = *self.stalled.lock().unwrap();
-        stalled.is_some_and(|stalled| stalled.elapsed() < FOUND_OUT)
     }
 }
 

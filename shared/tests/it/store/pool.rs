@@ -40,3 +40,17 @@ async fn nobody_waits_longer_for_a_connection_than_the_pool_says(pool: sqlx::PgP
     store.ping().await?;
     Ok(())
 }
+
+/// What is asked first, whether a pooler stands between, waits no longer than anything else.
+#[tokio::test]
+async fn a_server_that_says_nothing_is_given_up() -> TestResult {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("postgres://larder@{}/larder", silent.local_addr()?);
+    let store = Store::connect_lazy_within(&url, 1, Duration::from_millis(100))?;
+
+    let answered = tokio::time::timeout(Duration::from_secs(5), store.ping()).await;
+
+    let refused = answered?.expect_err("nobody answers");
+    assert!(refused.is_transient(), "{refused:?}");
+    Ok(())
+}

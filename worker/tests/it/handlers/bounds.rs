@@ -9,6 +9,8 @@ use sqlx::PgPool;
 use tokio::sync::Notify;
 use worker::{Handler, HandlerContext, Handlers, Outcome};
 
+use crate::rig::PATIENCE;
+
 use super::{ended, enqueue, errors, setup, start, until};
 
 #[derive(Deserialize)]
@@ -74,6 +76,12 @@ fn misbehaving() -> (Handlers, Arc<Notify>) {
     (Handlers::shipped().with(handler), dropped)
 }
 
+/// Waits until a handler that hangs is dropped.
+async fn is_dropped(dropped: &Notify) {
+    let dropped = tokio::time::timeout(PATIENCE, dropped.notified()).await;
+    dropped.expect("it is never dropped");
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn repeated_panics_end_as_failed_with_what_each_said(pool: PgPool) {
     let worker = start(&pool, &setup("", &[]), misbehaving().0);
@@ -106,7 +114,7 @@ async fn a_handler_that_never_returns_is_dropped_at_its_deadline_and_tried_again
     let worker = start(&pool, &setup, handlers);
     let id = enqueue(&pool, "misbehaving", json!("hang"), 2).await;
 
-    dropped.notified().await;
+    is_dropped(&dropped).await;
     let once = until(&pool, id, |job| !errors(job).is_empty()).await;
     assert_eq!(errors(&once), ["deadline: it had not ended after 3s"]);
     assert!(!once.status.is_final(), "{once:?}");
@@ -162,7 +170,7 @@ async fn a_worker_that_stops_gives_its_handlers_jobs_back(pool: PgPool) {
 
     worker.stop().await;
 
-    dropped.notified().await;
+    is_dropped(&dropped).await;
     let job = until(&pool, id, |job| job.status == JobStatus::Pending).await;
     assert_eq!((job.attempt, errors(&job).len()), (0, 0));
 }
