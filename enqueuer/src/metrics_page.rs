@@ -65,7 +65,8 @@ async fn read_database(app: &App) -> Result<(), StoreError> {
             });
         }
     }
-    metrics::workers(app.store.live_workers().await?);
+    let pulse = app.store.pulse().await?;
+    metrics::pulse(pulse.workers, pulse.ticked_at);
     if app.census.is_due() {
         let began = Instant::now();
         for counts in app.store.resource_counts().await? {

@@ -22,10 +22,10 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 pub use cache_reads::CacheReads;
 pub use calls::{
-    api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, lapsed, last_tick,
-    leases_lost, listener, rescued, retries,
+    api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, lapsed, leases_lost,
+    listener, rescued, retries,
 };
-pub use figures::{BudgetFigures, LaneFigures, REASONS, budget, lane, resources, workers};
+pub use figures::{BudgetFigures, LaneFigures, REASONS, budget, lane, pulse, resources};
 pub use recorder::Recorder;
 pub use zero::{Labels, zero};
 
@@ -65,12 +65,7 @@ impl Metric {
     /// Whether it is read from the database when asked for, and the same from every
     /// enqueuer.
     pub fn is_of_the_database(&self) -> bool {
-        let own = [
-            BUDGET_DRIFT.name,
-            LISTENER_UP.name,
-            LAST_TICK.name,
-            BUILD_INFO.name,
-        ];
+        let own = [BUDGET_DRIFT.name, LISTENER_UP.name, BUILD_INFO.name];
         self.kind == Kind::Gauge && !own.contains(&self.name)
     }
 }
@@ -162,7 +157,7 @@ metrics_list! {
     OLDEST_DUE "larder_oldest_due_job_seconds" Gauge Seconds ["lane"]
         "How long the longest-waiting due job of an open lane has been due.";
     LAST_TICK "larder_last_tick_timestamp_seconds" Gauge Seconds []
-        "When due resources were last made into jobs, as a Unix time of the database.";
+        "When anybody last made due resources into jobs, as a Unix time, to ten seconds; absent before.";
     BUILD_INFO "larder_build_info" Gauge Count ["version"]
         "Always 1; the version is a label.";
 }

@@ -10,7 +10,7 @@ use metrics::{counter, gauge, histogram};
 
 use super::{
     API_CALL_SECONDS, API_CALLS, BATCH_SIZE, BUDGET_DRIFT, CALLS_AVOIDED, COST_ANOMALIES,
-    CREDITS_SPENT, JOB_RETRIES, JOB_RUN, JOB_WAIT, JOBS_FINISHED, JOBS_RESCUED, LAPSED, LAST_TICK,
+    CREDITS_SPENT, JOB_RETRIES, JOB_RUN, JOB_WAIT, JOBS_FINISHED, JOBS_RESCUED, LAPSED,
     LEASES_LOST, LISTENER_UP, count,
 };
 
@@ -92,9 +92,4 @@ pub fn leases_lost(jobs: usize) {
 /// Whether notifications arrive.
 pub fn listener(up: bool) {
     gauge!(LISTENER_UP.name).set(if up { 1.0 } else { 0.0 });
-}
-
-/// When the last tick was.
-pub fn last_tick(unix_secs: f64) {
-    gauge!(LAST_TICK.name).set(unix_secs);
 }

@@ -9,7 +9,8 @@ use metrics::gauge;
 use super::{
     BUDGET_ALERT, BUDGET_EXHAUSTED, BUDGET_FOREIGN, BUDGET_KEPT, BUDGET_LIMIT, BUDGET_PROJECTED,
     BUDGET_REMOTE_DRIFT, BUDGET_RESERVED, BUDGET_RESET, BUDGET_SPENT, BUDGET_START, JOBS,
-    JOBS_WAITING, LANE_CLOSED, LANE_OPEN, MOST_OVERDUE, OLDEST_DUE, RESOURCES, WORKERS, whole,
+    JOBS_WAITING, LANE_CLOSED, LANE_OPEN, LAST_TICK, MOST_OVERDUE, OLDEST_DUE, RESOURCES, WORKERS,
+    whole,
 };
 
 /// Why a lane is closed, in words that are few enough for a label. What an operator wrote
@@ -163,9 +164,12 @@ pub fn resources(provider: &str, states: [(&'static str, i64); 4], most_overdue_
     gauge!(MOST_OVERDUE.name, "provider" => provider.to_owned()).set(most_overdue_secs);
 }
 
-/// Workers that were seen lately.
-pub fn workers(seen: i64) {
-    gauge!(WORKERS.name).set(whole(seen));
+/// Workers that were seen lately, and when the last tick was, if ever.
+pub fn pulse(workers: i64, ticked_at: Option<f64>) {
+    gauge!(WORKERS.name).set(whole(workers));
+    if let Some(at) = ticked_at {
+        gauge!(LAST_TICK.name).set(at);
+    }
 }
 
 #[cfg(test)]

@@ -29,6 +29,16 @@ pub struct LaneCounts {
     pub oldest_due_secs: f64,
 }
 
+/// Who is at work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pulse {
+    /// Workers that were seen within the last minute.
+    pub workers: i64,
+    /// When due resources were last made into jobs, by whomever, as a Unix time of the
+    /// database, to ten seconds.
+    pub ticked_at: Option<f64>,
+}
+
 /// A provider's tracked resources, by state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResourceCounts {
@@ -90,23 +100,25 @@ impl Store {
         Ok(lanes)
     }
 
-    /// How many workers were seen within the last minute.
+    /// Whether anybody takes jobs out, and puts them in.
     ///
     /// # Errors
     ///
     /// Whatever the database reports.
-    pub async fn live_workers(&self) -> Result<i64, StoreError> {
-        let workers = sqlx::query_scalar!(
+    pub async fn pulse(&self) -> Result<Pulse, StoreError> {
+        let pulse = sqlx::query_as!(
+            Pulse,
             r#"
-            -- name: live_workers
-            select count(*) as "count!" from larder.workers
-            where seen_at > clock_timestamp() - make_interval(secs => $1)
+            -- name: pulse
+            select (select count(*) from larder.workers
+                    where seen_at > clock_timestamp() - make_interval(secs => $1)) as "workers!",
+                   (select extract(epoch from at)::float8 from larder.last_tick) as ticked_at
             "#,
             SEEN_SECS,
         )
         .fetch_one(&self.db)
         .await?;
-        Ok(workers)
+        Ok(pulse)
     }
 
     /// Tracked resources by provider and state. Reads them all: ask seldom.

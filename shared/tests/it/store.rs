@@ -14,6 +14,7 @@ mod foreign;
 mod histories;
 mod holes;
 mod keep;
+mod last_tick;
 mod local;
 mod many;
 mod partitions;
