@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, App, Shared};
+use crate::census::Census;
 use crate::door::Door;
 use crate::error::EnqueuerError;
 use crate::lists::Lists;
-use crate::metrics_page::Census;
 use crate::phase::CurrentPhase;
 use crate::reads::{self, Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
 use crate::{connections, descriptors, plan, prepare, tick};
@@ -162,7 +162,7 @@ impl Enqueuer {
             .map_err(EnqueuerError::Database)?;
         let config = catalog.config();
         Ok(App::new(Shared {
-            census: Census::default(),
+            resources: Census::default(),
             copies: Copies::new(config.enqueuer.memory_bytes),
             flights: Flights::default(),
             keeper,

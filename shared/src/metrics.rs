@@ -5,8 +5,8 @@
 //! key, an id or a URL.
 //!
 //! What a process does is counted by that process. What the database knows, such as the
-//! depth of a queue, is set by the enqueuer from one query when it is scraped: several
-//! enqueuers report the same figures, so take `max by` over them.
+//! depth of a queue, is read by the enqueuer when it is scraped and is gone when it cannot
+//! be read: several enqueuers report the same figures, so take `max by` over them.
 #![expect(
     clippy::disallowed_macros,
     reason = "this is the file in which metrics are declared"
@@ -25,7 +25,7 @@ pub use calls::{
     api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, lapsed, leases_lost,
     listener, rescued, retries,
 };
-pub use figures::{BudgetFigures, LaneFigures, REASONS, budget, lane, pulse, resources};
+pub use figures::{BudgetFigures, Figures, LaneFigures, REASONS};
 pub use recorder::Recorder;
 pub use zero::{Labels, zero};
 
@@ -65,7 +65,12 @@ impl Metric {
     /// Whether it is read from the database when asked for, and the same from every
     /// enqueuer.
     pub fn is_of_the_database(&self) -> bool {
-        let own = [BUDGET_DRIFT.name, LISTENER_UP.name, BUILD_INFO.name];
+        let own = [
+            BUDGET_DRIFT.name,
+            LISTENER_UP.name,
+            DATABASE_UP.name,
+            BUILD_INFO.name,
+        ];
         self.kind == Kind::Gauge && !own.contains(&self.name)
     }
 }
@@ -154,6 +159,8 @@ metrics_list! {
         "Workers seen within the last minute.";
     LISTENER_UP "larder_listener_up" Gauge Count []
         "1 while notifications arrive, 0 while this process polls.";
+    DATABASE_UP "larder_database_up" Gauge Count []
+        "1 when an enqueuer could read the database for this page; at 0, what it knows is missing.";
     OLDEST_DUE "larder_oldest_due_job_seconds" Gauge Seconds ["lane"]
         "How long the longest-waiting due job of an open lane has been due.";
     LAST_TICK "larder_last_tick_timestamp_seconds" Gauge Seconds []
