@@ -148,9 +148,9 @@ metrics_list! {
     LEASES_LOST "larder_leases_lost_total" Counter Count []
         "Jobs whose result was discarded because their lease had been lost.";
     CACHE_READS "larder_cache_reads_total" Counter Count ["provider", "result"]
-        "Reads of resources: fresh, stale or miss.";
+        "Resources that readers asked for, each by itself: given fresh, given stale, or a miss.";
     CACHE_AGE "larder_cache_age_seconds" Histogram Seconds ["provider"]
-        "Age of an entry when it was read.";
+        "Age of each entry that was given to a reader.";
     RESOURCES "larder_resources" Gauge Count ["provider", "state"]
         "Tracked resources: fresh, overdue, past_bound (readers wait) or missing.";
     MOST_OVERDUE "larder_most_overdue_seconds" Gauge Seconds ["provider"]

@@ -170,10 +170,10 @@ impl Answer {
         trigger.is_some_and(|trigger| age > self.shortest && trigger.may_fire(now, age))
     }
 
-    /// Counts a read for the metrics.
+    /// Counts a read for the metrics: each part by itself.
     pub(super) fn count(&self, now: f64) {
-        let reads = &self.manner.reads;
-        reads.hit(now < self.fresh_until, self.parts.len(), now - self.born);
+        let parts = self.parts.iter();
+        self.manner.reads.hits(parts.map(|state| state.at(now)));
     }
 
     /// The response, if it needs no compression that was not done yet.

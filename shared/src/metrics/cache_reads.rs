@@ -32,14 +32,22 @@ impl CacheReads {
         }
     }
 
-    /// So many resources were read together, the oldest of this age.
-    pub fn hit(&self, is_fresh: bool, resources: usize, age_secs: f64) {
-        let counter = if is_fresh { &self.fresh } else { &self.stale };
-        counter.increment(u64::try_from(resources).unwrap_or(0));
-        self.age.record(age_secs);
+    /// Resources that were answered from the cache together: whether each was fresh, and its
+    /// age in seconds.
+    pub fn hits(&self, parts: impl Iterator<Item = (bool, f64)>) {
+        let (mut fresh, mut stale) = (0, 0);
+        for (is_fresh, age_secs) in parts {
+            *(if is_fresh { &mut fresh } else { &mut stale }) += 1;
+            self.age.record(age_secs);
+        }
+        for (counter, resources) in [(&self.fresh, fresh), (&self.stale, stale)] {
+            if resources > 0 {
+                counter.increment(resources);
+            }
+        }
     }
 
-    /// So many resources were asked for that were not there.
+    /// So many resources were asked for that were not there, or too old to be given.
     pub fn miss(&self, resources: usize) {
         self.missed.increment(u64::try_from(resources).unwrap_or(0));
     }
