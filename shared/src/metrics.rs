@@ -98,9 +98,9 @@ metrics_list! {
     CREDITS_SPENT "larder_credits_spent_total" Counter Count ["provider", "endpoint"]
         "Credits settled as spent by this process, those of calls that lapsed included.";
     BATCH_SIZE "larder_batch_size" Histogram Count ["provider", "endpoint"]
-        "Resources that one call was to refresh.";
+        "Resources that one call was to refresh; calls that refresh none (for usage) are left out.";
     CALLS_AVOIDED "larder_calls_avoided_total" Counter Count ["provider"]
-        "Refreshes that shared another one's call, or found their answer in the cache.";
+        "Completed refreshes that shared another one's call, or found their answer in the cache.";
     BUDGET_LIMIT "larder_budget_limit" Gauge Count ["provider", "limit", "unit"]
         "How much a window of the limit may hold.";
     BUDGET_SPENT "larder_budget_spent" Gauge Count ["provider", "limit", "unit"]
@@ -149,6 +149,8 @@ metrics_list! {
         "Jobs whose result was discarded because their lease had been lost.";
     CACHE_READS "larder_cache_reads_total" Counter Count ["provider", "result"]
         "Resources that readers asked for, each by itself: given fresh, given stale, or a miss.";
+    READ_WORTH "larder_read_worth_credits_total" Counter Count ["provider"]
+        "What answered requests of readers would have cost as calls of their own, by the rule.";
     CACHE_AGE "larder_cache_age_seconds" Histogram Seconds ["provider"]
         "Age of each entry that was given to a reader.";
     RESOURCES "larder_resources" Gauge Count ["provider", "state"]

@@ -132,7 +132,7 @@ async fn answer(
         ));
     }
     let answer = compose::compose(reading, &entries)?;
-    tally.given(&entries);
+    tally.given(&entries, &answer);
     if let Some(words) = words
         && entries.is_complete(&request.resources)
     {

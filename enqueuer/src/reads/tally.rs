@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use shared::metrics::CacheReads;
 use shared::model::ResourceKey;
 
+use super::answer::Answer;
 use super::entries::{Entries, Needs};
 use super::proxy::Reading;
 
@@ -51,7 +52,7 @@ impl Tally {
     }
 
     /// The reader is answered from these: what was to be newer and is not was given as it was.
-    pub(super) fn given(mut self, entries: &Entries) {
+    pub(super) fn given(mut self, entries: &Entries, answer: &Answer) {
         let mut as_they_were = Vec::new();
         let now = self.now;
         self.awaited.retain(|key, base| {
@@ -61,6 +62,7 @@ impl Tally {
             same.is_none()
         });
         self.reads.hits(as_they_were.into_iter());
+        self.reads.answered(answer.worth());
     }
 }
 

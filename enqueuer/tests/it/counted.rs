@@ -46,8 +46,9 @@ async fn track(server: &Server, id: &str, max_age: Option<Duration>) {
     server.store.track(&resource, &tracking).await.unwrap();
 }
 
-/// Fresh, stale, missed; then how many ages, and their sum in tens of seconds.
-async fn counted(server: &Server) -> [u64; 5] {
+/// Fresh, stale, missed; how many ages, and their sum in hundreds of seconds; what the
+/// requests were worth in credits.
+async fn counted(server: &Server) -> [u64; 6] {
     let page = server.get("/metrics").send().await.unwrap();
     let page = page.text().await.unwrap();
     let series: BTreeMap<&str, f64> = page
@@ -72,6 +73,10 @@ async fn counted(server: &Server) -> [u64; 5] {
             "larder_cache_age_seconds_sum{provider=\"counted\"}".to_owned(),
             100.0,
         ),
+        (
+            "larder_read_worth_credits_total{provider=\"counted\"}".to_owned(),
+            1.0,
+        ),
     ]
     .map(|(name, each)| {
         #[expect(
@@ -91,7 +96,7 @@ async fn each_part_of_a_read_is_counted_as_what_it_was(pool: sqlx::PgPool) -> Te
     std::fs::write(&file, OWN)?;
     let file = file.to_str().ok_or("a path")?;
     let server = Server::start_with(&pool, &[("LARDER_CONFIG", file)]).await;
-    assert_eq!(counted(&server).await, [0; 5], "at zero from the start");
+    assert_eq!(counted(&server).await, [0; 6], "at zero from the start");
     entry(&server, "1", 100.0, 3600.0).await;
     entry(&server, "2", 1000.0, -500.0).await;
     entry(&server, "3", 10_000.0, -9000.0).await;
@@ -107,16 +112,16 @@ async fn each_part_of_a_read_is_counted_as_what_it_was(pool: sqlx::PgPool) -> Te
 
     // Put together, and then from memory.
     body(server.get(&format!("{READ}1,2")).send().await?, 200).await;
-    assert_eq!(counted(&server).await, [1, 1, 0, 2, 11]);
+    assert_eq!(counted(&server).await, [1, 1, 0, 2, 11, 1]);
     execute(&server.store, "alter schema larder rename to hidden").await;
     body(server.get(&format!("{READ}1,2")).send().await?, 200).await;
     execute(&server.store, "alter schema hidden rename to larder").await;
-    assert_eq!(counted(&server).await, [2, 2, 0, 4, 22]);
+    assert_eq!(counted(&server).await, [2, 2, 0, 4, 22, 2]);
 
     // One that is not there makes the read fail; the other one was there.
     let failed = read("1,4", 1).await?;
     assert!(failed.status().is_server_error());
-    assert_eq!(counted(&server).await, [3, 2, 1, 5, 23]);
+    assert_eq!(counted(&server).await, [3, 2, 1, 5, 23, 2]);
 
     // Past its bound: the reader waits for a newer one, and gets it.
     let renewing = async {
@@ -134,10 +139,10 @@ async fn each_part_of_a_read_is_counted_as_what_it_was(pool: sqlx::PgPool) -> Te
     let status = renewed.headers()["cache-status"].to_str()?.to_owned();
     assert!(status.contains("fwd=stale"), "{status}");
     body(renewed, 200).await;
-    assert_eq!(counted(&server).await, [4, 2, 2, 6, 24]);
+    assert_eq!(counted(&server).await, [4, 2, 2, 6, 24, 3]);
 
     // Past its bound, and nothing newer comes: it is given as it is.
     body(read("1,5", 1).await?, 200).await;
-    assert_eq!(counted(&server).await, [5, 3, 2, 8, 125]);
+    assert_eq!(counted(&server).await, [5, 3, 2, 8, 125, 4]);
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use metrics::{Counter, Histogram, counter, histogram};
 
-use super::{CACHE_AGE, CACHE_READS};
+use super::{CACHE_AGE, CACHE_READS, READ_WORTH};
 
 /// Where the reads of one provider are counted. Made once, since a read is too short to
 /// look for its counters each time. Cheap to clone.
@@ -18,6 +18,7 @@ pub struct CacheReads {
     stale: Counter,
     missed: Counter,
     age: Histogram,
+    worth: Counter,
 }
 
 impl CacheReads {
@@ -29,6 +30,7 @@ impl CacheReads {
             stale: counter("stale"),
             missed: counter("miss"),
             age: histogram!(CACHE_AGE.name, "provider" => provider.to_owned()),
+            worth: counter!(READ_WORTH.name, "provider" => provider.to_owned()),
         }
     }
 
@@ -45,6 +47,11 @@ impl CacheReads {
                 counter.increment(resources);
             }
         }
+    }
+
+    /// A request was answered that would have cost so many credits as a call.
+    pub fn answered(&self, credits: u64) {
+        self.worth.increment(credits);
     }
 
     /// So many resources were asked for that were not there, or too old to be given.

@@ -25,12 +25,12 @@ pub fn api_call(
     let (provider, endpoint) = (provider.to_owned(), endpoint.to_owned());
     histogram!(API_CALL_SECONDS.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
         .record(took);
-    histogram!(BATCH_SIZE.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
-        .record(count(batch));
-    counter!(API_CALLS.name, "provider" => provider.clone(), "endpoint" => endpoint, "outcome" => outcome)
+    if batch > 0 {
+        histogram!(BATCH_SIZE.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
+            .record(count(batch));
+    }
+    counter!(API_CALLS.name, "provider" => provider, "endpoint" => endpoint, "outcome" => outcome)
         .increment(1);
-    counter!(CALLS_AVOIDED.name, "provider" => provider)
-        .increment(u64::try_from(batch.saturating_sub(1)).unwrap_or(0));
 }
 
 /// What a call cost, after its record was committed.
