@@ -69,6 +69,30 @@ fn the_page_of_metrics_is_what_is_declared() {
     );
 }
 
+/// `LARDER_BLESS=1 scripts/check-ops` renews it.
+#[test]
+fn the_log_of_operations_has_every_alert_and_every_panel() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let log = read("docs/ops-log.txt");
+    let rules = read("ops/prometheus/rules/alerts.yml");
+    let alerts = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let mut wanted: Vec<String> = alerts.map(|name| format!("ok    rule {name}:")).collect();
+    for name in ["budget", "cache", "queue"] {
+        let dashboard = read(&format!("ops/grafana/dashboards/{name}.json"));
+        let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+        let panels = dashboard["panels"].as_array().unwrap();
+        let panels = panels.iter().filter(|panel| panel["type"] != "row");
+        let titles = panels.map(|panel| panel["title"].as_str().unwrap());
+        wanted.extend(titles.map(|title| format!("ok    {name} / {title}: ")));
+    }
+    assert!(wanted.len() > 50, "premise: {wanted:#?}");
+    wanted.retain(|line| !log.lines().any(|it| it.starts_with(line.as_str())));
+    assert_eq!(wanted, Vec::<String>::new());
+}
+
 #[test]
 fn rules_and_dashboards_name_only_metrics_that_there_are() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../ops");
