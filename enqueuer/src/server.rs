@@ -7,7 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use shared::catalog::Catalog;
 use shared::config::Secrets;
-use shared::metrics::Recorder;
+use shared::metrics::{self, Recorder};
 use shared::store::{Listener, Notifier, Store, Wake};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -161,6 +161,8 @@ impl Enqueuer {
         let store = Store::connect_lazy_within(url, connections, patience)
             .map_err(EnqueuerError::Database)?;
         let config = catalog.config();
+        let providers = catalog.providers().map(|provider| provider.name().as_str());
+        metrics::zero_cancelled(providers);
         Ok(App::new(Shared {
             resources: Census::default(),
             copies: Copies::new(config.enqueuer.memory_bytes),

@@ -27,7 +27,7 @@ pub use calls::{
 };
 pub use figures::{BudgetFigures, Figures, LaneFigures, REASONS};
 pub use recorder::Recorder;
-pub use zero::{Labels, zero};
+pub use zero::{Labels, zero, zero_cancelled};
 
 /// As what a job can end.
 pub const ENDS: [&str; 3] = ["completed", "failed", "cancelled"];
@@ -140,7 +140,7 @@ metrics_list! {
     JOB_RUN "larder_job_run_seconds" Histogram Seconds ["lane"]
         "Time that an attempt at a job took, until it ended or its call was recorded.";
     JOBS_FINISHED "larder_jobs_finished_total" Counter Count ["lane", "status"]
-        "Jobs that this process ended.";
+        "Jobs that this process ended; those that `larder jobs cancel` ends are in none.";
     JOB_RETRIES "larder_job_retries_total" Counter Count ["lane"]
         "Attempts of this process that failed and will be made again.";
     JOBS_RESCUED "larder_jobs_rescued_total" Counter Count []

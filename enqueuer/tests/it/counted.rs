@@ -97,6 +97,9 @@ async fn each_part_of_a_read_is_counted_as_what_it_was(pool: sqlx::PgPool) -> Te
     let file = file.to_str().ok_or("a path")?;
     let server = Server::start_with(&pool, &[("LARDER_CONFIG", file)]).await;
     assert_eq!(counted(&server).await, [0; 6], "at zero from the start");
+    let page = server.get("/metrics").send().await?.text().await?;
+    let cancelled = r#"larder_jobs_finished_total{lane="counted",status="cancelled"} 0"#;
+    assert!(page.lines().any(|line| line == cancelled), "{page}");
     entry(&server, "1", 100.0, 3600.0).await;
     entry(&server, "2", 1000.0, -500.0).await;
     entry(&server, "3", 10_000.0, -9000.0).await;

@@ -9,8 +9,9 @@ fn page() -> String {
          Made from `shared/src/metrics.rs`; `LARDER_BLESS=1 cargo test -p shared --test it metrics` renews it.\n\n\
          Every process serves `/metrics`: the enqueuer on its own address, or on `enqueuer.metrics_listen`; the worker on\n\
          port 8081; under `larder up` one page carries all. Labels are from closed sets: names of providers, endpoints,\n\
-         limits and lanes from the configuration, and the words below; never a key, an id or a URL. Every series of a\n\
-         worker exists from its start, at zero.\n\n\
+         limits and lanes from the configuration, and the words below; never a key, an id or a URL. Every series that\n\
+         a process counts exists from its start, at zero: of a worker those of calls and jobs, of an enqueuer those of reads and\n\
+         of cancelled jobs.\n\n\
          What a process did is counted by that process: take `sum` over instances. What the database knows is the same from\n\
          every enqueuer, and workers do not report it: take `max by` its labels.\n\n\
          | name | kind | labels | of | meaning |\n|---|---|---|---|---|\n",

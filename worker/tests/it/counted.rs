@@ -16,30 +16,34 @@ const LOUD: [(&str, &str); 1] = [("LARDER_LOG", "debug")];
 const MAP: &str = "/v1/cryptocurrency/map";
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn a_fresh_worker_shows_every_counter_of_its_own_at_zero(pool: PgPool) {
+async fn a_fresh_worker_shows_every_series_of_its_own_at_zero(pool: PgPool) {
     let rig = Rig::new(pool, &[]).await;
     let worker = Spawned::start(&rig, &LOUD, &[]);
     becomes(&rig.pool, "select count(*) from larder.workers", 1).await;
 
     let page = worker.page("/metrics").await;
 
-    let counters = ALL.iter().filter(|metric| metric.kind == Kind::Counter);
     // Reads are an enqueuer's.
-    let counters = counters.filter(|metric| !metric.name.contains("_read"));
-    for counter in counters {
+    let own = (ALL.iter())
+        .filter(|metric| !metric.name.contains("_read") && !metric.name.contains("_cache"));
+    let names = own.filter_map(|metric| match metric.kind {
+        Kind::Counter => Some(metric.name.to_owned()),
+        Kind::Histogram => Some(format!("{}_count", metric.name)),
+        Kind::Gauge => None,
+    });
+    for name in names {
         let mut series = page.lines().filter(|line| {
-            line.strip_prefix(counter.name)
+            line.strip_prefix(&name)
                 .is_some_and(|rest| rest.starts_with(['{', ' ']))
         });
         let first = series.next();
-        assert!(first.is_some(), "{} is not in\n{page}", counter.name);
+        assert!(first.is_some(), "{name} is not in\n{page}");
         assert!(
             first
                 .into_iter()
                 .chain(series)
                 .all(|line| line.ends_with(" 0")),
-            "{}",
-            counter.name
+            "{name}"
         );
     }
     for lane in ["local", "coinmarketcap"] {
