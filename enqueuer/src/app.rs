@@ -12,7 +12,7 @@ use axum::routing::get;
 use shared::catalog::Catalog;
 use shared::config::Config;
 use shared::metrics::Recorder;
-use shared::store::{Notifier, ResourceCounts, Store, Wake};
+use shared::store::{Notifier, ResourceCounts, Store, WaitingCounts, Wake};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) readers: Option<Door>,
     /// Whether only this machine can connect.
     pub(crate) is_loopback: bool,
+    /// Waiting jobs by lane.
+    pub(crate) waiting: Census<WaitingCounts>,
     /// Tracked resources by state.
     pub(crate) resources: Census<ResourceCounts>,
     pub(crate) copies: Copies,

@@ -18,7 +18,8 @@ pub(crate) struct Census<T>(Arc<Mutex<State<T>>>);
 
 #[derive(Debug)]
 struct State<T> {
-    found: Arc<[T]>,
+    /// `None` when it is not known.
+    found: Option<Arc<[T]>>,
     /// Not before then is it counted again.
     next: Option<Instant>,
     /// Who counts, or did.
@@ -28,7 +29,7 @@ struct State<T> {
 impl<T> Default for Census<T> {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(State {
-            found: Arc::new([]),
+            found: None,
             next: None,
             task: None,
         })))
@@ -36,7 +37,8 @@ impl<T> Default for Census<T> {
 }
 
 impl<T: Send + Sync + 'static> Census<T> {
-    /// What is known: newly counted if it is time again and that does not take long.
+    /// What is known: newly counted if it is time again and that does not take long. `None`
+    /// until it was counted once.
     ///
     /// # Errors
     ///
@@ -44,14 +46,14 @@ impl<T: Send + Sync + 'static> Census<T> {
     pub(crate) async fn take(
         &self,
         counting: impl Future<Output = Result<Vec<T>, StoreError>> + Send + 'static,
-    ) -> Result<Arc<[T]>, StoreError> {
+    ) -> Result<Option<Arc<[T]>>, StoreError> {
         let begun = self.begin(counting);
         if let Some(census) = begun
             && let Ok(Ok(counted)) = tokio::time::timeout(PATIENCE, census).await
         {
             counted?;
         }
-        Ok(Arc::clone(&lock(&self.0).found))
+        Ok(lock(&self.0).found.clone())
     }
 
     /// Begins to count, if it is time and nobody else does.
@@ -73,12 +75,12 @@ impl<T: Send + Sync + 'static> Census<T> {
             let mut state = lock(&shared);
             match counted {
                 Ok(rows) => {
-                    state.found = rows.into();
+                    state.found = Some(rows.into());
                     state.next = Some(Instant::now() + took * SHARE);
                     Ok(())
                 }
                 Err(error) => {
-                    state.found = Arc::new([]);
+                    state.found = None;
                     Err(error)
                 }
             }
@@ -90,4 +92,68 @@ impl<T: Send + Sync + 'static> Census<T> {
 
 fn lock<T>(state: &Mutex<State<T>>) -> MutexGuard<'_, State<T>> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use shared::model::JobId;
+
+    use super::*;
+
+    /// Takes so long, and answers how often it was done.
+    async fn slow(times: Arc<AtomicI64>, takes: Duration) -> Result<Vec<i64>, StoreError> {
+        tokio::time::sleep(takes).await;
+        Ok(vec![times.fetch_add(1, Ordering::Relaxed) + 1])
+    }
+
+    #[tokio::test]
+    async fn what_takes_long_is_seldom_counted() -> Result<(), StoreError> {
+        let (census, times) = (Census::default(), Arc::new(AtomicI64::new(0)));
+        let takes = Duration::from_millis(20);
+        let begun = Instant::now();
+        while begun.elapsed() < takes * (SHARE / 2) {
+            let found = census.take(slow(Arc::clone(&times), takes)).await?;
+            assert_eq!(found.as_deref(), Some(&[1][..]));
+        }
+        while times.load(Ordering::Relaxed) < 2 {
+            census.take(slow(Arc::clone(&times), takes)).await?;
+            assert!(begun.elapsed() < takes * (SHARE * 20), "never again");
+        }
+        assert!(begun.elapsed() >= takes * SHARE);
+        Ok(())
+    }
+
+    /// Nobody waits for what takes very long, and it is not begun twice.
+    #[tokio::test]
+    async fn nobody_waits_for_what_takes_very_long() -> Result<(), StoreError> {
+        let (census, times) = (Census::default(), Arc::new(AtomicI64::new(0)));
+        let takes = PATIENCE + Duration::from_millis(500);
+        // The second finds that somebody counts.
+        for _ in 0..2 {
+            let found = census.take(slow(Arc::clone(&times), takes)).await?;
+            assert_eq!(found, None, "not known yet");
+        }
+        tokio::time::sleep(takes).await;
+        let found = census.take(slow(Arc::clone(&times), takes)).await?;
+        assert_eq!(found.as_deref(), Some(&[1][..]));
+        assert_eq!(times.load(Ordering::Relaxed), 1);
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn after_a_failure_nothing_is_known() -> Result<(), StoreError> {
+        let (census, times) = (Census::default(), Arc::new(AtomicI64::new(0)));
+        let count = || slow(Arc::clone(&times), Duration::from_millis(1));
+        assert!(census.take(count()).await?.is_some());
+        tokio::time::sleep(Duration::from_secs(1)).await;
+
+        let failed = census.take(async { Err(StoreError::NoJob(JobId(uuid::Uuid::nil()))) });
+        assert!(failed.await.is_err());
+
+        assert!(lock(&census.0).found.is_none());
+        assert_eq!(census.take(count()).await?.as_deref(), Some(&[2][..]));
+        Ok(())
+    }
 }

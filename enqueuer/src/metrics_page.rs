@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use chrono::{DateTime, Utc};
-use shared::metrics::{self, BudgetFigures, Figures, LaneFigures};
+use shared::metrics::{self, BudgetFigures, Figures, LaneFigures, Waiting};
 use shared::store::{LimitState, StoreError};
 
 use crate::app::App;
@@ -46,15 +46,23 @@ pub(crate) async fn show(State(app): State<App>) -> impl IntoResponse {
 async fn read_database(app: &App, figures: &mut Figures) -> Result<(), StoreError> {
     let pulse = app.store.pulse().await?;
     figures.pulse(pulse.workers, pulse.ticked_at);
-    for lane in app.store.lane_counts().await? {
+    let store = app.store.clone();
+    let counting = async move { store.waiting_counts().await };
+    let waiting = app.waiting.take(counting).await?;
+    for lane in app.store.lanes_now().await? {
+        let counted = waiting.as_ref().map(|waiting| {
+            let own = waiting.iter().find(|counts| counts.lane == lane.lane);
+            own.map_or_else(Waiting::default, |counts| Waiting {
+                due: counts.due,
+                scheduled: counts.scheduled,
+                retry: counts.retry,
+            })
+        });
         figures.lane(LaneFigures {
             lane: &lane.lane,
             open: lane.open,
             reason: lane.reason.as_deref(),
-            due: lane.due,
-            scheduled: lane.scheduled,
-            retry: lane.retry,
-            lane_closed: lane.lane_closed,
+            waiting: counted,
             running: lane.running,
             oldest_due_secs: lane.oldest_due_secs,
         });
@@ -66,7 +74,8 @@ async fn read_database(app: &App, figures: &mut Figures) -> Result<(), StoreErro
     }
     let store = app.store.clone();
     let counting = async move { store.resource_counts().await };
-    for counts in app.resources.take(counting).await?.iter() {
+    let resources = app.resources.take(counting).await?;
+    for counts in resources.iter().flat_map(|counts| counts.iter()) {
         let states = [
             ("fresh", counts.fresh),
             ("overdue", counts.overdue),

@@ -164,6 +164,7 @@ impl Enqueuer {
         let providers = catalog.providers().map(|provider| provider.name().as_str());
         metrics::zero_cancelled(providers);
         Ok(App::new(Shared {
+            waiting: Census::default(),
             resources: Census::default(),
             copies: Copies::new(config.enqueuer.memory_bytes),
             flights: Flights::default(),

@@ -25,7 +25,7 @@ pub use calls::{
     api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, lapsed, leases_lost,
     listener, rescued, retries,
 };
-pub use figures::{BudgetFigures, Figures, LaneFigures, REASONS};
+pub use figures::{BudgetFigures, Figures, LaneFigures, REASONS, Waiting};
 pub use recorder::Recorder;
 pub use zero::{Labels, zero, zero_cancelled};
 
@@ -132,9 +132,9 @@ metrics_list! {
     LANE_CLOSED "larder_lane_closed" Gauge Count ["lane", "reason"]
         "1 beside the reason for which the lane is closed now.";
     JOBS "larder_jobs" Gauge Count ["lane", "status"]
-        "Live jobs.";
+        "Live jobs; pending ones are counted again after a hundred times what that took.";
     JOBS_WAITING "larder_jobs_waiting" Gauge Count ["lane", "reason"]
-        "Pending jobs by why they wait: due, scheduled, retry or lane_closed.";
+        "Pending jobs by why they wait: due, scheduled, retry or lane_closed; as often counted.";
     JOB_WAIT "larder_job_wait_seconds" Histogram Seconds ["lane"]
         "Time from a job being due to its attempt's start.";
     JOB_RUN "larder_job_run_seconds" Histogram Seconds ["lane"]

@@ -26,6 +26,17 @@ pub const REASONS: [&str; 8] = [
     "operator",
 ];
 
+/// Jobs that wait, by what for; while their lane is closed all of them wait for that.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Waiting {
+    /// Due, and nobody has taken them yet.
+    pub due: i64,
+    /// For their time.
+    pub scheduled: i64,
+    /// For their next attempt.
+    pub retry: i64,
+}
+
 /// A lane as a scrape shows it.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneFigures<'a> {
@@ -35,14 +46,8 @@ pub struct LaneFigures<'a> {
     pub open: bool,
     /// Why it does not.
     pub reason: Option<&'a str>,
-    /// Jobs that wait because they are due, and nobody has taken them yet.
-    pub due: i64,
-    /// Jobs that wait for their time.
-    pub scheduled: i64,
-    /// Jobs that wait for their next attempt.
-    pub retry: i64,
-    /// Jobs that wait for the lane.
-    pub lane_closed: i64,
+    /// Jobs that wait, if they were counted.
+    pub waiting: Option<Waiting>,
     /// Jobs that a worker holds.
     pub running: i64,
     /// How long the longest-waiting due job of an open lane has been due, in seconds.
@@ -128,18 +133,24 @@ impl Figures {
         for reason in REASONS {
             self.set(LANE_CLOSED, &[lane, reason], flag(closed == Some(reason)));
         }
-        let waiting = [
-            ("due", figures.due),
-            ("scheduled", figures.scheduled),
-            ("retry", figures.retry),
-            ("lane_closed", figures.lane_closed),
-        ];
-        for (reason, jobs) in waiting {
-            self.set(JOBS_WAITING, &[lane, reason], whole(jobs));
-        }
-        let pending = waiting.iter().map(|(_, jobs)| jobs).sum();
-        for (status, jobs) in [("pending", pending), ("running", figures.running)] {
-            self.set(JOBS, &[lane, status], whole(jobs));
+        self.set(JOBS, &[lane, "running"], whole(figures.running));
+        if let Some(waiting) = figures.waiting {
+            let Waiting {
+                due,
+                scheduled,
+                retry,
+            } = waiting;
+            let pending = due + scheduled + retry;
+            self.set(JOBS, &[lane, "pending"], whole(pending));
+            let if_open = |jobs| if figures.open { jobs } else { 0 };
+            for (reason, jobs) in [
+                ("due", if_open(due)),
+                ("scheduled", if_open(scheduled)),
+                ("retry", if_open(retry)),
+                ("lane_closed", pending - if_open(pending)),
+            ] {
+                self.set(JOBS_WAITING, &[lane, reason], whole(jobs));
+            }
         }
         self.set(OLDEST_DUE, &[lane], figures.oldest_due_secs);
     }

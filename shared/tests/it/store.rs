@@ -9,6 +9,7 @@ mod copies;
 mod discovered;
 mod enqueue;
 mod enqueue_in_sql;
+mod figures;
 mod follow;
 mod foreign;
 mod histories;
