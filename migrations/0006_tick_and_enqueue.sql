@@ -1,5 +1,13 @@
 -- Putting jobs in: what is due, and what a transaction of the user's asks for.
 
+-- When somebody made due resources into jobs last, to ten seconds; null if nobody has yet.
+create table larder.last_tick (
+    -- There is one row.
+    id boolean primary key default true check (id),
+    at timestamptz
+) with (fillfactor = 50);
+insert into larder.last_tick default values;
+
 -- Makes due tracked resources of open lanes into jobs, at most `p_most` at once.
 -- due = enqueued + already_waiting. The caller notifies after its commit.
 create function larder.enqueue_due(p_most integer default 20000, p_keys boolean default false)
@@ -82,6 +90,16 @@ as $$
             group by n.provider
         ) m
         where p.provider = m.provider and p.calls_a_sec is not null
+    ),
+    -- Seldom, since an idle system should write little; and never waited for: a transaction that
+    -- keeps the row has ticked itself.
+    noted as (
+        update larder.last_tick set at = clock_timestamp()
+        where id in (
+            select id from larder.last_tick
+            where at is null or at < (select clock_timestamp()) - interval '10 seconds'
+            for update skip locked
+        )
     ),
     counted as (
         select (select count(*) from made) as made, (select count(*) from due where waiting) as waiting

@@ -12,13 +12,13 @@ use axum::routing::get;
 use shared::catalog::Catalog;
 use shared::config::Config;
 use shared::metrics::Recorder;
-use shared::store::{Notifier, Store, Wake};
+use shared::store::{Notifier, ResourceCounts, Store, WaitingCounts, Wake};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::census::Census;
 use crate::door::Door;
 use crate::lists::Lists;
-use crate::metrics_page::Census;
 use crate::phase::CurrentPhase;
 use crate::problem::{Cause, Kind, Problem};
 use crate::reads::{Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
@@ -42,7 +42,10 @@ pub(crate) struct Shared {
     pub(crate) readers: Option<Door>,
     /// Whether only this machine can connect.
     pub(crate) is_loopback: bool,
-    pub(crate) census: Census,
+    /// Waiting jobs by lane.
+    pub(crate) waiting: Census<WaitingCounts>,
+    /// Tracked resources by state.
+    pub(crate) resources: Census<ResourceCounts>,
     pub(crate) copies: Copies,
     pub(crate) flights: Flights,
     pub(crate) keeper: Keeper,

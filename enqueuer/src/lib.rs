@@ -21,6 +21,7 @@
 
 mod address;
 mod app;
+mod census;
 mod clock;
 mod connections;
 mod delay;

@@ -40,6 +40,7 @@ mod key_info;
 mod misses;
 mod proxy;
 mod renew;
+mod tally;
 mod triggers;
 mod verdict;
 

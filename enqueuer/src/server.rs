@@ -7,17 +7,17 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use shared::catalog::Catalog;
 use shared::config::Secrets;
-use shared::metrics::Recorder;
+use shared::metrics::{self, Recorder};
 use shared::store::{Listener, Notifier, Store, Wake};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{self, App, Shared};
+use crate::census::Census;
 use crate::door::Door;
 use crate::error::EnqueuerError;
 use crate::lists::Lists;
-use crate::metrics_page::Census;
 use crate::phase::CurrentPhase;
 use crate::reads::{self, Copies, Demand, Flights, Keeper, Manners, Misses, Renewals};
 use crate::{connections, descriptors, plan, prepare, tick};
@@ -161,8 +161,11 @@ impl Enqueuer {
         let store = Store::connect_lazy_within(url, connections, patience)
             .map_err(EnqueuerError::Database)?;
         let config = catalog.config();
+        let providers = catalog.providers().map(|provider| provider.name().as_str());
+        metrics::zero_cancelled(providers);
         Ok(App::new(Shared {
-            census: Census::default(),
+            waiting: Census::default(),
+            resources: Census::default(),
             copies: Copies::new(config.enqueuer.memory_bytes),
             flights: Flights::default(),
             keeper,

@@ -3,8 +3,8 @@
 //! Any number of enqueuers may tick: a resource has one live job at most, whoever makes
 //! it. A little chance in each wait keeps them from ticking at the same instant.
 
+use shared::schedule;
 use shared::store::{StoreError, Ticked};
-use shared::{metrics, schedule};
 
 use crate::app::App;
 use crate::lists;
@@ -40,7 +40,6 @@ async fn timers_tick(app: &App) -> Result<(), StoreError> {
     if ticked.enqueued > 0 {
         app.notifier.jobs();
     }
-    metrics::last_tick(ticked.at_unix_secs);
     match ticked.followed {
         Some(followed) if !ticked.schedules => app.lists.tell(followed),
         // What they bring is due now.
@@ -65,7 +64,6 @@ pub(crate) async fn tick(app: &App, keys: bool) -> Result<Ticked, StoreError> {
     if ticked.enqueued > 0 {
         app.notifier.jobs();
     }
-    metrics::last_tick(ticked.at_unix_secs);
     Ok(ticked)
 }
 

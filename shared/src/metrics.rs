@@ -5,8 +5,8 @@
 //! key, an id or a URL.
 //!
 //! What a process does is counted by that process. What the database knows, such as the
-//! depth of a queue, is set by the enqueuer from one query when it is scraped: several
-//! enqueuers report the same figures, so take `max by` over them.
+//! depth of a queue, is read by the enqueuer when it is scraped and is gone when it cannot
+//! be read: several enqueuers report the same figures, so take `max by` over them.
 #![expect(
     clippy::disallowed_macros,
     reason = "this is the file in which metrics are declared"
@@ -22,12 +22,12 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 
 pub use cache_reads::CacheReads;
 pub use calls::{
-    api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, lapsed, last_tick,
-    leases_lost, listener, rescued, retries,
+    api_call, calls_avoided, cost_anomaly, credits, job_run, jobs_finished, lapsed, leases_lost,
+    listener, rescued, retries,
 };
-pub use figures::{BudgetFigures, LaneFigures, REASONS, budget, lane, resources, workers};
+pub use figures::{BudgetFigures, Figures, LaneFigures, REASONS, Waiting};
 pub use recorder::Recorder;
-pub use zero::{Labels, zero};
+pub use zero::{Labels, zero, zero_cancelled};
 
 /// As what a job can end.
 pub const ENDS: [&str; 3] = ["completed", "failed", "cancelled"];
@@ -68,7 +68,7 @@ impl Metric {
         let own = [
             BUDGET_DRIFT.name,
             LISTENER_UP.name,
-            LAST_TICK.name,
+            DATABASE_UP.name,
             BUILD_INFO.name,
         ];
         self.kind == Kind::Gauge && !own.contains(&self.name)
@@ -98,9 +98,9 @@ metrics_list! {
     CREDITS_SPENT "larder_credits_spent_total" Counter Count ["provider", "endpoint"]
         "Credits settled as spent by this process, those of calls that lapsed included.";
     BATCH_SIZE "larder_batch_size" Histogram Count ["provider", "endpoint"]
-        "Resources that one call was to refresh.";
+        "Resources that one call was to refresh; calls that refresh none (for usage) are left out.";
     CALLS_AVOIDED "larder_calls_avoided_total" Counter Count ["provider"]
-        "Refreshes that shared another one's call, or found their answer in the cache.";
+        "Completed refreshes that shared another one's call, or found their answer in the cache.";
     BUDGET_LIMIT "larder_budget_limit" Gauge Count ["provider", "limit", "unit"]
         "How much a window of the limit may hold.";
     BUDGET_SPENT "larder_budget_spent" Gauge Count ["provider", "limit", "unit"]
@@ -132,15 +132,15 @@ metrics_list! {
     LANE_CLOSED "larder_lane_closed" Gauge Count ["lane", "reason"]
         "1 beside the reason for which the lane is closed now.";
     JOBS "larder_jobs" Gauge Count ["lane", "status"]
-        "Live jobs.";
+        "Live jobs; pending ones are counted again after a hundred times what that took.";
     JOBS_WAITING "larder_jobs_waiting" Gauge Count ["lane", "reason"]
-        "Pending jobs by why they wait: due, scheduled, retry or lane_closed.";
+        "Pending jobs by why they wait: due, scheduled, retry or lane_closed; as often counted.";
     JOB_WAIT "larder_job_wait_seconds" Histogram Seconds ["lane"]
         "Time from a job being due to its attempt's start.";
     JOB_RUN "larder_job_run_seconds" Histogram Seconds ["lane"]
         "Time that an attempt at a job took, until it ended or its call was recorded.";
     JOBS_FINISHED "larder_jobs_finished_total" Counter Count ["lane", "status"]
-        "Jobs that this process ended.";
+        "Jobs that this process ended; those that `larder jobs cancel` ends are in none.";
     JOB_RETRIES "larder_job_retries_total" Counter Count ["lane"]
         "Attempts of this process that failed and will be made again.";
     JOBS_RESCUED "larder_jobs_rescued_total" Counter Count []
@@ -148,9 +148,11 @@ metrics_list! {
     LEASES_LOST "larder_leases_lost_total" Counter Count []
         "Jobs whose result was discarded because their lease had been lost.";
     CACHE_READS "larder_cache_reads_total" Counter Count ["provider", "result"]
-        "Reads of resources: fresh, stale or miss.";
+        "Resources that readers asked for, each by itself: given fresh, given stale, or a miss.";
+    READ_WORTH "larder_read_worth_credits_total" Counter Count ["provider"]
+        "What answered requests of readers would have cost as calls of their own, by the rule.";
     CACHE_AGE "larder_cache_age_seconds" Histogram Seconds ["provider"]
-        "Age of an entry when it was read.";
+        "Age of each entry that was given to a reader.";
     RESOURCES "larder_resources" Gauge Count ["provider", "state"]
         "Tracked resources: fresh, overdue, past_bound (readers wait) or missing.";
     MOST_OVERDUE "larder_most_overdue_seconds" Gauge Seconds ["provider"]
@@ -159,10 +161,12 @@ metrics_list! {
         "Workers seen within the last minute.";
     LISTENER_UP "larder_listener_up" Gauge Count []
         "1 while notifications arrive, 0 while this process polls.";
+    DATABASE_UP "larder_database_up" Gauge Count []
+        "1 when an enqueuer could read the database for this page; at 0, what it knows is missing.";
     OLDEST_DUE "larder_oldest_due_job_seconds" Gauge Seconds ["lane"]
         "How long the longest-waiting due job of an open lane has been due.";
     LAST_TICK "larder_last_tick_timestamp_seconds" Gauge Seconds []
-        "When due resources were last made into jobs, as a Unix time of the database.";
+        "When anybody last made due resources into jobs, as a Unix time, to ten seconds; absent before.";
     BUILD_INFO "larder_build_info" Gauge Count ["version"]
         "Always 1; the version is a label.";
 }

@@ -79,7 +79,7 @@ pub use claim::{Claim, ClaimedJob, Claimer};
 pub use closed::Closed;
 pub use enqueue::{Enqueued, JobRequest};
 pub use error::StoreError;
-pub use figures::{LaneCounts, ResourceCounts};
+pub use figures::{LaneNow, Pulse, ResourceCounts, WaitingCounts};
 pub use finish::{Finished, JobEnd, JobOutcome};
 pub use follow::{Followed, ListProblem};
 pub use health::{DatabaseHealth, LastCall, SchemaHealth};

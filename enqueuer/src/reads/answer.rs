@@ -64,6 +64,8 @@ pub(super) struct Answer {
     planned_born: f64,
     /// Seconds within which asking again buys nothing.
     shortest: f64,
+    /// Credits that its question would have cost as a call.
+    worth: u64,
     stamp: ArcSwapOption<(u64, HeaderMap)>,
 }
 
@@ -94,12 +96,14 @@ impl<'r> Wish<'r> {
 impl Answer {
     /// An answer made of these parts. `most` is the bound of age, in seconds, for parts
     /// that have none of their own; within `shortest`, in seconds, asking again buys nothing.
+    /// `worth` is what the question would have cost as a call, in credits.
     pub(super) fn new(
         parts: Box<[Arc<State>]>,
         body: Bytes,
         manner: Arc<Manner>,
         most: Option<f64>,
         shortest: f64,
+        worth: u64,
     ) -> Self {
         let least = |of: &dyn Fn(&State) -> f64| {
             let all = parts.iter().map(|state| of(state));
@@ -139,6 +143,7 @@ impl Answer {
             good_until,
             planned_born,
             shortest,
+            worth,
             stamp: ArcSwapOption::empty(),
         }
     }
@@ -146,6 +151,11 @@ impl Answer {
     /// What it weighs in memory, its compressed forms included, which come later.
     pub(super) fn bytes(&self) -> usize {
         OVERHEAD + self.body.len() + self.body.len() / 2 + self.parts.len() * 8
+    }
+
+    /// Credits that its question would have cost as a call.
+    pub(super) fn worth(&self) -> u64 {
+        self.worth
     }
 
     /// The states of the entries that it was made of.
@@ -170,10 +180,11 @@ impl Answer {
         trigger.is_some_and(|trigger| age > self.shortest && trigger.may_fire(now, age))
     }
 
-    /// Counts a read for the metrics.
+    /// Counts a read for the metrics: each part by itself.
     pub(super) fn count(&self, now: f64) {
-        let reads = &self.manner.reads;
-        reads.hit(now < self.fresh_until, self.parts.len(), now - self.born);
+        let parts = self.parts.iter();
+        self.manner.reads.hits(parts.map(|state| state.at(now)));
+        self.manner.reads.answered(self.worth);
     }
 
     /// The response, if it needs no compression that was not done yet.

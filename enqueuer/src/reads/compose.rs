@@ -72,6 +72,20 @@ fn trigger(config: &Config, provider: &Provider) -> Option<Arc<Trigger>> {
     (!wait.is_zero()).then(|| Arc::new(Trigger::new(wait)))
 }
 
+/// Credits that the reader's question would have cost as a call, or as several if it is too
+/// large for one.
+fn worth(reading: &Reading<'_>) -> u64 {
+    let (provider, key) = (reading.provider, &reading.request.batch_key);
+    let items = reading.request.resources.len();
+    let most = provider.max_items(key).max(1);
+    let cost = |items: usize| match items {
+        0 => 0,
+        _ => provider.worst_case(key, items).map_or(0, u64::from),
+    };
+    let full = u64::try_from(items / most).unwrap_or(0);
+    full * cost(most) + cost(items % most)
+}
+
 /// Puts the entries together.
 ///
 /// # Errors
@@ -115,6 +129,7 @@ pub(super) fn compose(reading: &Reading<'_>, entries: &Entries) -> Result<Arc<An
         Arc::clone(manner),
         most,
         entries::shortest(reading).as_secs_f64(),
+        worth(reading),
     );
     Ok(Arc::new(answer))
 }

@@ -124,25 +124,21 @@ impl Needs {
     }
 }
 
-/// Counts a read for demand and metrics.
-pub(super) fn count(reading: &Reading<'_>, entries: &Entries, now: f64) {
+/// Counts a read for demand.
+pub(super) fn count(reading: &Reading<'_>, entries: &Entries) {
     let Reading { app, request, .. } = reading;
-    let reads = app.manners.reads(reading.provider);
     app.copies.note_read();
     let mut missing = Vec::new();
     for resource in &request.resources {
         match entries.get(&resource.key) {
             Some(held) => {
-                let state = &held.state;
-                app.demand.count(&state.counter);
-                state.note_read();
-                reads.hit(now < state.fresh_until, 1, now - state.born);
+                app.demand.count(&held.state.counter);
+                held.state.note_read();
             }
             None => missing.push(&resource.key),
         }
     }
     if !missing.is_empty() {
-        reads.miss(missing.len());
         app.demand.note_missing(missing.into_iter());
     }
 }

@@ -37,6 +37,11 @@ impl State {
         self.gone.load(Ordering::Acquire)
     }
 
+    /// Whether it is fresh, and its age in seconds.
+    pub(super) fn at(&self, now: f64) -> (bool, f64) {
+        (now < self.fresh_until, now - self.born)
+    }
+
     /// Notes that somebody was answered from it.
     pub(super) fn note_read(&self) {
         if !self.read.load(Ordering::Relaxed) {

@@ -15,6 +15,7 @@ use super::answer::{Answer, Wish};
 use super::directives::{Directives, wanted_wait};
 use super::entries::{self, Entries};
 use super::headers::{self, Source};
+use super::tally::Tally;
 use super::{compose, fetch, key_info, triggers};
 use crate::address::Address;
 use crate::app::App;
@@ -100,8 +101,9 @@ async fn answer(
     let Reading { app, request, .. } = reading;
     let mut entries = Entries::load(app, &request.resources).await?;
     let now = app.copies.now();
-    entries::count(reading, &entries, now);
+    entries::count(reading, &entries);
     let needs = entries::judge(reading, &entries, now);
+    let tally = Tally::begin(reading, &entries, &needs, now);
     let mut source = needs.source();
     if reading.directives.only_if_cached && source != Source::Hit {
         return Err(Problem::new(
@@ -130,6 +132,7 @@ async fn answer(
         ));
     }
     let answer = compose::compose(reading, &entries)?;
+    tally.given(&entries, &answer);
     if let Some(words) = words
         && entries.is_complete(&request.resources)
     {

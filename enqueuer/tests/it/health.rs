@@ -2,7 +2,10 @@
 
 use reqwest::Method;
 
+use shared::metrics::ALL;
+
 use super::harness::{Server, TestResult, execute, json as body, problem};
+use super::relay::Relay;
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn it_is_ready_when_a_worker_has_been_seen_lately(pool: sqlx::PgPool) -> TestResult {
@@ -45,7 +48,8 @@ async fn a_schema_of_a_later_release_is_said_to_be_one(pool: sqlx::PgPool) -> Te
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn metrics_show_what_the_database_knows(pool: sqlx::PgPool) -> TestResult {
     let server = Server::start(&pool).await;
-    server.post("/api/jobs/process-pending", "").await;
+    // As pg_cron does, and no enqueuer notices.
+    execute(&server.store, "select larder.tick()").await;
 
     let response = server.get("/metrics").send().await?;
 
@@ -53,7 +57,7 @@ async fn metrics_show_what_the_database_knows(pool: sqlx::PgPool) -> TestResult 
     assert!(kind.starts_with("text/plain"), "{kind}");
     let page = response.text().await?;
     for line in [
-        // Other tests of this process set the same gauges: names and labels, no values.
+        "larder_database_up 1",
         "larder_budget_limit{provider=\"coinmarketcap\",limit=\"month\",unit=\"credits\"} 15000",
         "larder_lane_open{lane=\"coinmarketcap\"}",
         "larder_jobs{lane=\"coinmarketcap\",status=\"pending\"}",
@@ -64,6 +68,73 @@ async fn metrics_show_what_the_database_knows(pool: sqlx::PgPool) -> TestResult 
         "# TYPE larder_budget_spent gauge",
     ] {
         assert!(page.contains(line), "{line} is not in\n{page}");
+    }
+    Ok(())
+}
+
+/// Those on a page that the database knows.
+fn of_the_database(page: &str) -> Vec<&str> {
+    let of_it = ALL.iter().filter(|metric| metric.is_of_the_database());
+    let names: Vec<&str> = of_it.map(|metric| metric.name).collect();
+    let is_of_it = |line: &&str| {
+        line.split(['{', ' '])
+            .next()
+            .is_some_and(|name| names.contains(&name))
+    };
+    page.lines().filter(is_of_it).collect()
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn without_the_database_no_page_shows_what_it_last_knew(pool: sqlx::PgPool) -> TestResult {
+    let mut relay = Relay::start(&pool).await;
+    let server = Server::start_at(&relay.url(), &pool, &[]).await;
+    server.until_ready_says("no worker has been seen").await;
+    execute(&server.store, "select larder.tick()").await;
+    let page = async || server.get("/metrics").send().await?.text().await;
+    let before = page().await?;
+    assert!(before.contains("\nlarder_database_up 1\n"), "{before}");
+    let known = of_the_database(&before).len();
+    assert!(known > 40, "premise: {known} in\n{before}");
+
+    relay.cut().await;
+    let without = page().await?;
+    assert!(without.contains("\nlarder_database_up 0\n"), "{without}");
+    assert_eq!(of_the_database(&without), Vec::<&str>::new());
+    assert!(without.contains("larder_build_info{"), "the rest is there");
+
+    relay.mend().await;
+    while !page().await?.contains("\nlarder_database_up 1\n") {}
+    assert_eq!(of_the_database(&page().await?).len(), known);
+    Ok(())
+}
+
+/// What has no value, or is no more, is not on the page either.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_figure_that_there_is_no_more_is_gone(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start(&pool).await;
+    let page = async || server.get("/metrics").send().await?.text().await;
+    execute(&server.store, "select larder.tick()").await;
+    let before = page().await?;
+    let gone = [
+        "larder_last_tick_timestamp_seconds",
+        "larder_lane_open{lane=\"local\"}",
+        "larder_budget_projected{",
+    ];
+    for name in gone {
+        assert!(before.contains(name), "premise: {name} in\n{before}");
+    }
+
+    for sql in [
+        "update larder.last_tick set at = null",
+        "update larder.lanes set removed_at = clock_timestamp() where lane = 'local'",
+        "update larder.limits set removed_at = clock_timestamp() where kind = 'calendar'",
+    ] {
+        execute(&server.store, sql).await;
+    }
+
+    let after = page().await?;
+    for name in gone {
+        assert!(!after.contains(name), "{name} is in\n{after}");
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod bad_jobs;
 mod bad_operations;
 mod bad_reads;
 mod binary;
+mod counted;
 mod directives;
 mod harness;
 mod health;

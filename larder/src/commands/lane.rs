@@ -136,7 +136,7 @@ fn done(lane: &LaneName, open: bool, json: bool, text: &str) -> Result<(), Failu
 
 async fn unknown(store: &Store, lane: &LaneName) -> Failure {
     let failure = Failure::new(format!("there is no lane {lane}"));
-    match store.lane_counts().await {
+    match store.lanes_now().await {
         Ok(lanes) => {
             let lanes: Vec<String> = lanes.into_iter().map(|state| state.lane).collect();
             failure.with_help(format!("there is: {}", lanes.join(", ")))

@@ -114,7 +114,12 @@ async fn tick_prints_what_cron_is_answered(pool: PgPool) {
     let expected = serde_json::json!(
         {"due": 102, "enqueued": 0, "already_waiting": 102, "closed_lanes": []}
     );
+    let never = "update larder.last_tick set at = null";
+    sqlx::query(never).execute(&pool).await.unwrap();
     assert_eq!(json(&pool, &["tick", "--json"]), expected);
+    let now = "select clock_timestamp() - at < interval '1 minute' from larder.last_tick";
+    let now: Option<bool> = sqlx::query_scalar(now).fetch_one(&pool).await.unwrap();
+    assert_eq!(now, Some(true), "metrics tell when it was");
     let text = printed(&pool, &["tick"]);
     assert_eq!(text, "102 due: 0 enqueued, 102 already waiting\n");
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use metrics::{Counter, Histogram, counter, histogram};
 
-use super::{CACHE_AGE, CACHE_READS};
+use super::{CACHE_AGE, CACHE_READS, READ_WORTH};
 
 /// Where the reads of one provider are counted. Made once, since a read is too short to
 /// look for its counters each time. Cheap to clone.
@@ -18,6 +18,7 @@ pub struct CacheReads {
     stale: Counter,
     missed: Counter,
     age: Histogram,
+    worth: Counter,
 }
 
 impl CacheReads {
@@ -29,17 +30,31 @@ impl CacheReads {
             stale: counter("stale"),
             missed: counter("miss"),
             age: histogram!(CACHE_AGE.name, "provider" => provider.to_owned()),
+            worth: counter!(READ_WORTH.name, "provider" => provider.to_owned()),
         }
     }
 
-    /// So many resources were read together, the oldest of this age.
-    pub fn hit(&self, is_fresh: bool, resources: usize, age_secs: f64) {
-        let counter = if is_fresh { &self.fresh } else { &self.stale };
-        counter.increment(u64::try_from(resources).unwrap_or(0));
-        self.age.record(age_secs);
+    /// Resources that were answered from the cache together: whether each was fresh, and its
+    /// age in seconds.
+    pub fn hits(&self, parts: impl Iterator<Item = (bool, f64)>) {
+        let (mut fresh, mut stale) = (0, 0);
+        for (is_fresh, age_secs) in parts {
+            *(if is_fresh { &mut fresh } else { &mut stale }) += 1;
+            self.age.record(age_secs);
+        }
+        for (counter, resources) in [(&self.fresh, fresh), (&self.stale, stale)] {
+            if resources > 0 {
+                counter.increment(resources);
+            }
+        }
     }
 
-    /// So many resources were asked for that were not there.
+    /// A request was answered that would have cost so many credits as a call.
+    pub fn answered(&self, credits: u64) {
+        self.worth.increment(credits);
+    }
+
+    /// So many resources were asked for that were not there, or too old to be given.
     pub fn miss(&self, resources: usize) {
         self.missed.increment(u64::try_from(resources).unwrap_or(0));
     }

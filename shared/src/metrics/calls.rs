@@ -10,7 +10,7 @@ use metrics::{counter, gauge, histogram};
 
 use super::{
     API_CALL_SECONDS, API_CALLS, BATCH_SIZE, BUDGET_DRIFT, CALLS_AVOIDED, COST_ANOMALIES,
-    CREDITS_SPENT, JOB_RETRIES, JOB_RUN, JOB_WAIT, JOBS_FINISHED, JOBS_RESCUED, LAPSED, LAST_TICK,
+    CREDITS_SPENT, JOB_RETRIES, JOB_RUN, JOB_WAIT, JOBS_FINISHED, JOBS_RESCUED, LAPSED,
     LEASES_LOST, LISTENER_UP, count,
 };
 
@@ -25,12 +25,12 @@ pub fn api_call(
     let (provider, endpoint) = (provider.to_owned(), endpoint.to_owned());
     histogram!(API_CALL_SECONDS.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
         .record(took);
-    histogram!(BATCH_SIZE.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
-        .record(count(batch));
-    counter!(API_CALLS.name, "provider" => provider.clone(), "endpoint" => endpoint, "outcome" => outcome)
+    if batch > 0 {
+        histogram!(BATCH_SIZE.name, "provider" => provider.clone(), "endpoint" => endpoint.clone())
+            .record(count(batch));
+    }
+    counter!(API_CALLS.name, "provider" => provider, "endpoint" => endpoint, "outcome" => outcome)
         .increment(1);
-    counter!(CALLS_AVOIDED.name, "provider" => provider)
-        .increment(u64::try_from(batch.saturating_sub(1)).unwrap_or(0));
 }
 
 /// What a call cost, after its record was committed.
@@ -92,9 +92,4 @@ pub fn leases_lost(jobs: usize) {
 /// Whether notifications arrive.
 pub fn listener(up: bool) {
     gauge!(LISTENER_UP.name).set(if up { 1.0 } else { 0.0 });
-}
-
-/// When the last tick was.
-pub fn last_tick(unix_secs: f64) {
-    gauge!(LAST_TICK.name).set(unix_secs);
 }

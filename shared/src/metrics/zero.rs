@@ -1,4 +1,4 @@
-//! Starts every series of a worker at zero.
+//! Starts every series of a process at zero.
 //!
 //! A counter that appears with its first event has no zero before it, so that the first
 //! event of each kind, the one that alerts are for, would be no increase.
@@ -21,6 +21,14 @@ pub struct Labels {
     pub providers: Vec<(String, Vec<String>)>,
     /// What can come of a call.
     pub outcomes: Vec<&'static str>,
+}
+
+/// Registers what an enqueuer may count beside its reads ([`super::CacheReads`]), at zero.
+pub fn zero_cancelled<'a>(providers: impl Iterator<Item = &'a str>) {
+    for lane in providers.chain(["local"]) {
+        counter!(JOBS_FINISHED.name, "lane" => lane.to_owned(), "status" => "cancelled")
+            .absolute(0);
+    }
 }
 
 /// Registers every series that a worker may count, at zero.

@@ -5,28 +5,43 @@ use super::{Store, StoreError};
 /// A worker that was seen within this time is alive.
 const SEEN_SECS: f64 = 60.0;
 
-/// One lane and its live jobs.
+/// One lane as it is now.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LaneCounts {
+pub struct LaneNow {
     /// Which lane.
     pub lane: String,
     /// Whether it takes calls.
     pub open: bool,
     /// Why it does not.
     pub reason: Option<String>,
-    /// Due, and not taken yet.
+    /// Jobs that a worker holds.
+    pub running: i64,
+    /// For how long the longest-waiting due job has been due, in seconds; 0 when none is
+    /// due or the lane is closed.
+    pub oldest_due_secs: f64,
+}
+
+/// The waiting jobs of a lane that has any.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaitingCounts {
+    /// Which lane.
+    pub lane: String,
+    /// Their time has come.
     pub due: i64,
     /// Waiting for their time.
     pub scheduled: i64,
     /// Waiting for their next attempt.
     pub retry: i64,
-    /// Waiting for the lane.
-    pub lane_closed: i64,
-    /// Held by a worker.
-    pub running: i64,
-    /// For how long the longest-waiting due job has been due, in seconds; 0 when none is
-    /// due or the lane is closed.
-    pub oldest_due_secs: f64,
+}
+
+/// Who is at work.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pulse {
+    /// Workers that were seen within the last minute.
+    pub workers: i64,
+    /// When due resources were last made into jobs, by whomever, as a Unix time of the
+    /// database, to ten seconds.
+    pub ticked_at: Option<f64>,
 }
 
 /// A provider's tracked resources, by state.
@@ -47,40 +62,33 @@ pub struct ResourceCounts {
 }
 
 impl Store {
-    /// Every lane's live jobs by why they wait, from one statement.
+    /// Every lane as it is now. Reads no more than its running jobs and the first that waits,
+    /// however many there are.
     ///
     /// # Errors
     ///
     /// Whatever the database reports.
-    pub async fn lane_counts(&self) -> Result<Vec<LaneCounts>, StoreError> {
+    pub async fn lanes_now(&self) -> Result<Vec<LaneNow>, StoreError> {
         let lanes = sqlx::query_as!(
-            LaneCounts,
+            LaneNow,
             r#"
-            -- name: lane_counts
+            -- name: lanes_now
             select l.lane, o.open as "open!", case when not o.open then l.closed_reason end as reason,
-                   case when o.open then coalesce(j.due, 0) else 0 end as "due!",
-                   case when o.open then coalesce(j.scheduled, 0) else 0 end as "scheduled!",
-                   case when o.open then coalesce(j.retry, 0) else 0 end as "retry!",
-                   case when o.open then 0 else coalesce(j.pending, 0) end as "lane_closed!",
-                   coalesce(j.running, 0) as "running!",
-                   case when o.open then coalesce(greatest(extract(epoch from t.at - j.oldest), 0), 0)
+                   coalesce(r.jobs, 0) as "running!",
+                   case when o.open then coalesce(greatest(extract(epoch from t.at - first.run_at), 0), 0)
                         else 0 end::float8 as "oldest_due_secs!"
             from larder.lanes l
             cross join (select clock_timestamp() as at) t
             cross join lateral (select coalesce(l.closed_until <= t.at, true) as open) o
             left join (
-                select lane, count(*) filter (where status = 'running') as running,
-                       count(*) filter (where status = 'pending') as pending,
-                       count(*) filter (where status = 'pending' and run_at <= n.at) as due,
-                       count(*) filter (where status = 'pending' and run_at > n.at and attempt = 0)
-                           as scheduled,
-                       count(*) filter (where status = 'pending' and run_at > n.at and attempt > 0)
-                           as retry,
-                       min(run_at) filter (where status = 'pending') as oldest
-                from larder.jobs
-                cross join (select clock_timestamp() as at) n
-                group by lane
-            ) j using (lane)
+                select lane, count(*) as jobs from larder.jobs where status = 'running' group by lane
+            ) r using (lane)
+            left join lateral (
+                select j.run_at from larder.jobs j
+                where j.lane = l.lane and j.status = 'pending'
+                order by j.run_at
+                limit 1
+            ) first on true
             where l.removed_at is null
             order by l.lane
             "#
@@ -90,23 +98,50 @@ impl Store {
         Ok(lanes)
     }
 
-    /// How many workers were seen within the last minute.
+    /// Waiting jobs by lane and by what they would wait for if it is open. Reads them all:
+    /// with a million of them ask seldom.
     ///
     /// # Errors
     ///
     /// Whatever the database reports.
-    pub async fn live_workers(&self) -> Result<i64, StoreError> {
-        let workers = sqlx::query_scalar!(
+    pub async fn waiting_counts(&self) -> Result<Vec<WaitingCounts>, StoreError> {
+        let lanes = sqlx::query_as!(
+            WaitingCounts,
             r#"
-            -- name: live_workers
-            select count(*) as "count!" from larder.workers
-            where seen_at > clock_timestamp() - make_interval(secs => $1)
+            -- name: waiting_counts
+            select lane, count(*) filter (where run_at <= n.at) as "due!",
+                   count(*) filter (where run_at > n.at and attempt = 0) as "scheduled!",
+                   count(*) filter (where run_at > n.at and attempt > 0) as "retry!"
+            from larder.jobs
+            cross join (select clock_timestamp() as at) n
+            where status = 'pending'
+            group by lane
+            "#
+        )
+        .fetch_all(&self.db)
+        .await?;
+        Ok(lanes)
+    }
+
+    /// Whether anybody takes jobs out, and puts them in.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the database reports.
+    pub async fn pulse(&self) -> Result<Pulse, StoreError> {
+        let pulse = sqlx::query_as!(
+            Pulse,
+            r#"
+            -- name: pulse
+            select (select count(*) from larder.workers
+                    where seen_at > clock_timestamp() - make_interval(secs => $1)) as "workers!",
+                   (select extract(epoch from at)::float8 from larder.last_tick) as ticked_at
             "#,
             SEEN_SECS,
         )
         .fetch_one(&self.db)
         .await?;
-        Ok(workers)
+        Ok(pulse)
     }
 
     /// Tracked resources by provider and state. Reads them all: ask seldom.

@@ -22,9 +22,6 @@ pub struct Ticked {
     pub keys: Option<Vec<String>>,
     /// Lanes for which nothing was enqueued.
     pub closed_lanes: Vec<ClosedLane>,
-    /// When it was, as a Unix time of the database.
-    #[serde(skip)]
-    pub at_unix_secs: f64,
 }
 
 /// What a timer's tick did, and whether one was enough.
@@ -34,8 +31,6 @@ pub struct TimersTick {
     pub due: i64,
     /// As in [`Ticked`].
     pub enqueued: i64,
-    /// When it was, as a Unix time of the database.
-    pub at_unix_secs: f64,
     /// Whether the moment of some schedule may be over.
     pub schedules: bool,
     /// Why no list has to be followed; `None` if one has another entry than last time.
@@ -70,7 +65,6 @@ impl Store {
             r#"
             -- name: tick
             select due as "due!", enqueued as "enqueued!", already_waiting as "already_waiting!", keys,
-                   extract(epoch from clock_timestamp())::float8 as "at_unix_secs!",
                    (select coalesce(jsonb_agg(jsonb_build_object(
                                'lane', lane, 'reason', closed_reason,
                                'until', case when isfinite(closed_until) then closed_until end)
@@ -89,7 +83,6 @@ impl Store {
             enqueued: row.enqueued,
             already_waiting: row.already_waiting,
             keys: keys.then(|| row.keys.unwrap_or_default()),
-            at_unix_secs: row.at_unix_secs,
             closed_lanes: row.closed_lanes.0,
         })
     }
@@ -110,7 +103,6 @@ impl Store {
             r#"
             -- name: timers_tick
             select d.due as "due!", d.enqueued as "enqueued!", c.digest as "digest!",
-                   extract(epoch from clock_timestamp())::float8 as "at_unix_secs!",
                    -- The same as in due_schedules and follow_look.
                    exists (select from larder.schedules s
                            where (s.next_tick_at is null or s.next_tick_at <= (select clock_timestamp()))
@@ -129,7 +121,6 @@ impl Store {
         Ok(TimersTick {
             due: row.due,
             enqueued: row.enqueued,
-            at_unix_secs: row.at_unix_secs,
             schedules: row.schedules,
             followed: follow::nothing_to_do(wanted, &row.digest, row.changed),
         })

@@ -9,8 +9,9 @@ fn page() -> String {
          Made from `shared/src/metrics.rs`; `LARDER_BLESS=1 cargo test -p shared --test it metrics` renews it.\n\n\
          Every process serves `/metrics`: the enqueuer on its own address, or on `enqueuer.metrics_listen`; the worker on\n\
          port 8081; under `larder up` one page carries all. Labels are from closed sets: names of providers, endpoints,\n\
-         limits and lanes from the configuration, and the words below; never a key, an id or a URL. Every series of a\n\
-         worker exists from its start, at zero.\n\n\
+         limits and lanes from the configuration, and the words below; never a key, an id or a URL. Every series that\n\
+         a process counts exists from its start, at zero: of a worker those of calls and jobs, of an enqueuer those of reads and\n\
+         of cancelled jobs.\n\n\
          What a process did is counted by that process: take `sum` over instances. What the database knows is the same from\n\
          every enqueuer, and workers do not report it: take `max by` its labels.\n\n\
          | name | kind | labels | of | meaning |\n|---|---|---|---|---|\n",
@@ -67,6 +68,30 @@ fn the_page_of_metrics_is_what_is_declared() {
         kept == made,
         "docs/METRICS.md is out of date: see its first lines"
     );
+}
+
+/// `LARDER_BLESS=1 scripts/check-ops` renews it.
+#[test]
+fn the_log_of_operations_has_every_alert_and_every_panel() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
+    let log = read("docs/ops-log.txt");
+    let rules = read("ops/prometheus/rules/alerts.yml");
+    let alerts = rules
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("- alert: "));
+    let mut wanted: Vec<String> = alerts.map(|name| format!("ok    rule {name}:")).collect();
+    for name in ["budget", "cache", "queue"] {
+        let dashboard = read(&format!("ops/grafana/dashboards/{name}.json"));
+        let dashboard: serde_json::Value = serde_json::from_str(&dashboard).unwrap();
+        let panels = dashboard["panels"].as_array().unwrap();
+        let panels = panels.iter().filter(|panel| panel["type"] != "row");
+        let titles = panels.map(|panel| panel["title"].as_str().unwrap());
+        wanted.extend(titles.map(|title| format!("ok    {name} / {title}: ")));
+    }
+    assert!(wanted.len() > 50, "premise: {wanted:#?}");
+    wanted.retain(|line| !log.lines().any(|it| it.starts_with(line.as_str())));
+    assert_eq!(wanted, Vec::<String>::new());
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub(super) fn report(
         Settlement::NotSent => 0,
     };
     metrics::api_call(provider, endpoint, record.outcome, took, call.jobs.len());
+    // The call was one of them's own.
+    metrics::calls_avoided(provider, recorded.completed.saturating_sub(1));
     metrics::credits(provider, endpoint, credits, recorded.drift);
     metrics::jobs_finished(provider, "completed", recorded.completed);
     metrics::jobs_finished(provider, "failed", recorded.failed);

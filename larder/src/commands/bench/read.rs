@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::Value;
-use shared::store::{LaneCounts, Store};
+use shared::store::Store;
 use worker::Handlers;
 
 use super::place::Place;
@@ -185,11 +185,11 @@ fn client() -> Result<reqwest::Client, Failure> {
 }
 
 async fn live(store: &Store) -> Result<bool, Failure> {
-    let lanes = store.lane_counts().await.map_err(|error| failure(&error))?;
-    let is_live = |lane: &LaneCounts| {
-        lane.due + lane.scheduled + lane.retry + lane.lane_closed + lane.running > 0
-    };
-    Ok(lanes.iter().any(is_live))
+    let waiting = store.waiting_counts().await;
+    let lanes = store.lanes_now().await.map_err(|error| failure(&error))?;
+    let waiting = waiting.map_err(|error| failure(&error))?;
+    // The first, so that a claim between the two is in one of them.
+    Ok(!waiting.is_empty() || lanes.iter().any(|lane| lane.running > 0))
 }
 
 async fn read(client: &reqwest::Client, url: &str) -> Result<(), Failure> {
