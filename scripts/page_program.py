@@ -246,8 +246,49 @@ def resources():
     until("rows", lambda: len(driver.find_elements(By.CSS_SELECTOR, "#resource-rows tr")) == 25)
     Select(find("#tracked")).select_by_value("")
     click('[data-sort="key"]')
-    until("by key", lambda: find('[aria-sort="ascending"]').text.startswith("Resource"))
+    until("by key", lambda: sorted_by() == ("key", "ascending"))
     console()
+
+    part("a second press of a heading turns its order round, for the mouse and the keyboard")
+    # (column, its first way): what needs a look comes first.
+    for column, first in (("key", "ascending"), ("cost", "descending"), ("interval", "ascending")):
+        second = {"ascending": "descending", "descending": "ascending"}[first]
+        if column != "key":
+            click(f'[data-sort="{column}"]')
+        until("the first order", lambda: sorted_by() == (column, first) and shown_keys() == listed(column))
+        click(f'[data-sort="{column}"]')
+        until("the second", lambda: sorted_by() == (column, second) and shown_keys() == listed(column, "true"))
+        # Whoever pressed it can press on: the focus stays.
+        assert driver.switch_to.active_element.get_attribute("data-sort") == column
+        driver.switch_to.active_element.send_keys(Keys.SPACE)
+        until("the first again", lambda: sorted_by() == (column, first) and shown_keys() == listed(column))
+        find(f'[data-sort="{column}"]').click()
+        until("the second again", lambda: sorted_by() == (column, second) and shown_keys() == listed(column, "true"))
+    # The next page goes on in the same order, and pressing begins at the first page again.
+    click('[data-sort="key"]')
+    click('[data-sort="key"]')
+    until("backwards", lambda: shown_keys() == listed("key", "true"))
+    before = shown_keys()
+    click("#resources-pages button:last-child")
+    until("what stands before them", lambda: "page 2" in text("#resources-pages") and shown_keys() and max(shown_keys()) < min(before))
+    click('[data-sort="key"]')
+    until("the beginning", lambda: "page 1" in text("#resources-pages") and shown_keys() == listed("key"))
+    console()
+
+
+def sorted_by():
+    """The column that is marked, and how; one alone is."""
+    (marked,) = driver.find_elements(By.CSS_SELECTOR, "[aria-sort]")
+    return marked.find_element(By.TAG_NAME, "button").get_attribute("data-sort"), marked.get_attribute("aria-sort")
+
+
+def shown_keys():
+    return driver.execute_script("return [...document.querySelectorAll('#resource-rows tr')].map(it => it.dataset.key)")
+
+
+def listed(column, reverse=""):
+    found = api("GET", f"/api/resources?sort={column}&reverse={reverse}&limit=25")
+    return [it["resource"] for it in found["resources"]]
 
 
 # What takes the focus, is shown and can be used. Of details that are shut only the summary does.

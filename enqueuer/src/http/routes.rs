@@ -131,6 +131,7 @@ routes! {
             query("tracked", "tracked ones only, or untracked ones only", of::<bool>),
             query("search", "with this text in the key", text),
             query("sort", "by key, or what needs a look first", of::<sort::Sort>),
+            query("reverse", "the other way round; what has no value stays last", of::<bool>),
             LIMIT,
             CURSOR,
         ],

@@ -9,6 +9,7 @@
 //! generic plans that were made there are those that are run on a million rows later.
 
 mod hot;
+mod lists;
 
 use std::collections::HashMap;
 
