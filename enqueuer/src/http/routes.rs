@@ -74,14 +74,14 @@ routes! {
     post "/api/jobs/retry" jobs_many::retry => Operation {
         takes: Some(Shape::Json(of::<jobs_many::Wanted>)),
         needs_body: true,
-        answers: &[("200", Shape::Json(of::<shared::store::Retried>))],
+        answers: &[("200", Shape::Json(of::<jobs_many::Round<shared::store::Retried>>))],
         refuses: &["400", "413", "422"],
         ..guarded("Let all failed and cancelled jobs that fit wait again")
     };
     post "/api/jobs/cancel" jobs_many::cancel => Operation {
         takes: Some(Shape::Json(of::<jobs_many::Wanted>)),
         needs_body: true,
-        answers: &[("200", Shape::Json(of::<shared::store::Cancelled>))],
+        answers: &[("200", Shape::Json(of::<jobs_many::Round<shared::store::Cancelled>>))],
         refuses: &["400", "413", "422"],
         ..guarded("Cancel all jobs that fit")
     };
