@@ -53,6 +53,15 @@ impl Store {
                 "the schema is a later release's, which has added to it"
             );
         }
+        // Also long after the migrations, since the name may have become free. No process needs
+        // it, and a login that may not make it is told by `larder init`.
+        match self.make_jobs_view().await {
+            Ok(true) => {}
+            Ok(false) => tracing::info!("something else is called public.background_jobs"),
+            Err(error) => {
+                tracing::info!(error = %error.chain(), "public.background_jobs was not made");
+            }
+        }
         Ok(())
     }
 
