@@ -6,6 +6,7 @@ use std::process::Command;
 use sqlx::PgPool;
 
 use crate::commands::{larder, printed};
+use crate::lanes::close;
 use crate::runs::errors;
 
 fn too_long(text: &str) -> Vec<&str> {
@@ -81,22 +82,9 @@ async fn what_commands_print_fits_a_terminal(pool: PgPool) {
     assert_eq!(too_long(&told), Vec::<&str>::new());
     sqlx::query(TOLD).execute(&pool).await.unwrap();
     let reason = "a reason that somebody wrote down in many words, more than one line can hold";
-    printed(
-        &pool,
-        &["lane", "close", "local", "--for", "10m", "--reason", reason],
-    );
-    printed(
-        &pool,
-        &[
-            "lane",
-            "close",
-            "coinmarketcap",
-            "--for",
-            "10m",
-            "--reason",
-            reason,
-        ],
-    );
+    for lane in ["local", "coinmarketcap"] {
+        close(&pool, lane, reason);
+    }
     let error = r#"update larder.jobs set errors = jsonb_build_array(jsonb_build_object(
         'attempt', 1, 'at', now(), 'error', repeat('it went wrong ', 30)))"#;
     sqlx::query(error).execute(&pool).await.unwrap();
