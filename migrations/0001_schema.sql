@@ -5,6 +5,12 @@
 
 create schema if not exists larder;
 
+-- Number of the migration that a process must know at least to work with this schema. A migration
+-- that takes away what earlier releases use, and so does more than add, replaces this function.
+create function larder.least_version() returns bigint
+language sql stable parallel safe
+as $$ select 1::bigint $$;
+
 create type larder.job_status as enum ('pending', 'running', 'completed', 'failed', 'cancelled');
 
 -- A uuid of version 7: 48 bits of milliseconds, then random bits (RFC 9562).

@@ -149,8 +149,13 @@ def jobs():
     row = f'#job-rows [data-key="{identity}"]'
     until("the failed job", lambda: find(row), 30)
     assert HTML.replace('"', '\\"') in text(f"{row} .key"), text(f"{row} .key")
+    # An error may say anything, as a provider's or an application's answer does.
+    worded = f"""set session_replication_role = replica; update larder.finished_jobs
+        set errors = errors || jsonb_build_object('attempt', 2, 'at', now(), 'error', '{HTML}'::text) where id = '{identity}'"""
+    subprocess.run(["psql", "-qXAt", os.environ["LARDER_POSTGRES"], "-c", worded], check=True)
+    until("its error as text", lambda: text(f"{row} summary") == HTML)
     click(f"{row} summary")
-    until("two attempts", lambda: len(driver.find_elements(By.CSS_SELECTOR, f"{row} ol li")) == 2)
+    until("what attempts met", lambda: len(driver.find_elements(By.CSS_SELECTOR, f"{row} ol li")) == 3)
     click(f"{row} .deeds button")
     until("words", lambda: text("#told") == "The job waits again.")
     until("it is gone from the failed ones", lambda: not driver.find_elements(By.CSS_SELECTOR, row))
@@ -165,7 +170,7 @@ def jobs():
     until("no question", lambda: not find("#ask").is_displayed())
     click("#all-jobs")
     click("#ask-yes")
-    until("words", lambda: "1 jobs wait again" in text("#told"))
+    until("words", lambda: text("#told") == "1 job waits again.")
     until("it fails again", lambda: find(row), 30)
     later = api("POST", "/api/jobs", {**job, "run_at": "2999-01-01T00:00:00Z"})["id"]
     choose("pending")
@@ -181,6 +186,108 @@ def jobs():
 def no_html():
     assert driver.title == "Larder"
     assert not driver.find_elements(By.CSS_SELECTOR, "img, b"), "text became HTML"
+
+
+# What comes between the first round of a deed for many jobs and the second; the first request of it is real.
+BETWEEN = """
+window.realFetch ??= window.fetch
+let round = 0
+window.fetch = (path, options) => {
+  if (path.startsWith('/api/jobs/cancel') && ++round === 2) { %s }
+  return window.realFetch(path, options)
+}
+"""
+
+
+def later(count):
+    """So many jobs that wait until 2999."""
+    job = {"kind": "webhook", "args": {"target": "app", "resources": []}, "run_at": "2999-01-01T00:00:00Z"}
+    api("POST", "/api/jobs", [job] * count)
+
+
+def all_of_kind(kind, status="pending"):
+    """The filter, and the question that it leads to."""
+    choose(status)
+    find("#job-kind").clear()
+    find("#job-kind").send_keys(kind)
+    until("jobs that fit", lambda: driver.find_elements(By.CSS_SELECTOR, "#job-rows tr") and all(
+        kind in it.text for it in driver.find_elements(By.CSS_SELECTOR, "#job-rows tr .key")))
+    click("#all-jobs")
+    until("a question", lambda: find("#ask").is_displayed())
+
+
+def waiting():
+    return len(api("GET", "/api/jobs?status=pending&kind=webhook&limit=500")["jobs"])
+
+
+def many():
+    part("a deed for many jobs, none of which is left, says so")
+    later(1)
+    all_of_kind("webhook")
+    assert "waiting, of kind webhook" in text("#ask-text"), text("#ask-text")
+    api("POST", "/api/jobs/cancel", {"kind": "webhook"})
+    click("#ask-yes")
+    until("words", lambda: text("#told") == "No job matches any more.")
+
+    part("it takes them round by round, and what the filter says when it was asked about")
+    later(2001)
+    all_of_kind("webhook")
+    # What is chosen behind the question is not what was asked about.
+    driver.execute_script("document.getElementById('job-kind').value = 'noop'")
+    click("#ask-yes")
+    until("words", lambda: text("#told") == "2,001 jobs are cancelled.")
+    assert waiting() == 0
+
+    part("of an enqueuer that goes away in the middle is told what was done before")
+    later(2500)
+    all_of_kind("webhook")
+    driver.execute_script(BETWEEN % "return Promise.reject(new TypeError('Failed to fetch'))")
+    click("#ask-yes")
+    until("words", lambda: text("#told").startswith("2,000 jobs are cancelled. Then: the enqueuer no longer answers"))
+    assert waiting() == 500
+
+    part("an error in the middle stays text, and so does a filter")
+    answer = {"type": "/problems/internal", "title": "Internal", "status": 500, "detail": HTML}
+    later(2000)
+    all_of_kind("webhook")
+    driver.execute_script(BETWEEN % f"return Promise.resolve(new Response({json.dumps(json.dumps(answer))}, {{ status: 500 }}))")
+    click("#ask-yes")
+    until("words", lambda: text("#told") == f"2,000 jobs are cancelled. Then: {HTML}")
+    find("#job-kind").clear()
+    find("#job-kind").send_keys(HTML)
+    until("none", lambda: find("#no-jobs").is_displayed())
+    assert not find("#all-jobs").is_displayed()
+    no_html()
+
+    part("a secret that is revoked in the middle leads to the door, with what was done")
+    later(2000)
+    all_of_kind("webhook")
+    driver.execute_script(BETWEEN % """
+        sessionStorage.setItem('larder-secret', 'it-was-exchanged-for-another')
+        options.headers.authorization = 'Bearer it-was-exchanged-for-another'""")
+    click("#ask-yes")
+    until("the door", lambda: find("#door").is_displayed() and "no longer accepted" in text("#wrong"))
+    until("words", lambda: text("#told").startswith("2,000 jobs are cancelled. Then: "))
+    assert driver.find_elements(By.CSS_SELECTOR, "#providers *, tbody tr") == []
+    console("401")
+    assert waiting() == 500
+
+    part("whoever logs out in the middle leaves the rest as it is")
+    give(SECRET)
+    until("figures", lambda: find("#content").is_displayed())
+    later(3600)
+    all_of_kind("webhook")
+    driver.execute_script(BETWEEN % "document.getElementById('leave').click()")
+    click("#ask-yes")
+    until("the door", lambda: find("#door").is_displayed())
+    until("words", lambda: text("#told") == "4,000 jobs are cancelled. The others stay as they are.")
+    assert text("#wrong") == "", text("#wrong")
+    assert waiting() == 100
+    api("POST", "/api/jobs/cancel", {"kind": "webhook"})
+    driver.refresh()
+    give(SECRET)
+    until("figures", lambda: find("#content").is_displayed())
+    console("401")
 
 
 def lanes():
@@ -246,8 +353,49 @@ def resources():
     until("rows", lambda: len(driver.find_elements(By.CSS_SELECTOR, "#resource-rows tr")) == 25)
     Select(find("#tracked")).select_by_value("")
     click('[data-sort="key"]')
-    until("by key", lambda: find('[aria-sort="ascending"]').text.startswith("Resource"))
+    until("by key", lambda: sorted_by() == ("key", "ascending"))
     console()
+
+    part("a second press of a heading turns its order round, for the mouse and the keyboard")
+    # (column, its first way): what needs a look comes first.
+    for column, first in (("key", "ascending"), ("cost", "descending"), ("interval", "ascending")):
+        second = {"ascending": "descending", "descending": "ascending"}[first]
+        if column != "key":
+            click(f'[data-sort="{column}"]')
+        until("the first order", lambda: sorted_by() == (column, first) and shown_keys() == listed(column))
+        click(f'[data-sort="{column}"]')
+        until("the second", lambda: sorted_by() == (column, second) and shown_keys() == listed(column, "true"))
+        # Whoever pressed it can press on: the focus stays.
+        assert driver.switch_to.active_element.get_attribute("data-sort") == column
+        driver.switch_to.active_element.send_keys(Keys.SPACE)
+        until("the first again", lambda: sorted_by() == (column, first) and shown_keys() == listed(column))
+        find(f'[data-sort="{column}"]').click()
+        until("the second again", lambda: sorted_by() == (column, second) and shown_keys() == listed(column, "true"))
+    # The next page goes on in the same order, and pressing begins at the first page again.
+    click('[data-sort="key"]')
+    click('[data-sort="key"]')
+    until("backwards", lambda: shown_keys() == listed("key", "true"))
+    before = shown_keys()
+    click("#resources-pages button:last-child")
+    until("what stands before them", lambda: "page 2" in text("#resources-pages") and shown_keys() and max(shown_keys()) < min(before))
+    click('[data-sort="key"]')
+    until("the beginning", lambda: "page 1" in text("#resources-pages") and shown_keys() == listed("key"))
+    console()
+
+
+def sorted_by():
+    """The column that is marked, and how; one alone is."""
+    (marked,) = driver.find_elements(By.CSS_SELECTOR, "[aria-sort]")
+    return marked.find_element(By.TAG_NAME, "button").get_attribute("data-sort"), marked.get_attribute("aria-sort")
+
+
+def shown_keys():
+    return driver.execute_script("return [...document.querySelectorAll('#resource-rows tr')].map(it => it.dataset.key)")
+
+
+def listed(column, reverse=""):
+    found = api("GET", f"/api/resources?sort={column}&reverse={reverse}&limit=25")
+    return [it["resource"] for it in found["resources"]]
 
 
 # What takes the focus, is shown and can be used. Of details that are shut only the summary does.
@@ -388,7 +536,7 @@ def screenshots():
 
 
 try:
-    for check in (wrong_secrets, log_in, budget_moves, jobs, lanes, resources, keyboard, phone, away, revoked):
+    for check in (wrong_secrets, log_in, budget_moves, jobs, many, lanes, resources, keyboard, phone, away, revoked):
         check()
     if "--screenshots" in sys.argv:
         screenshots()

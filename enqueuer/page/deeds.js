@@ -2,6 +2,7 @@
 
 import { $, write } from './rows.js'
 import { post } from './server.js'
+import { number } from './words.js'
 
 let after = () => {}
 
@@ -24,7 +25,9 @@ export async function act(deed, done) {
     const answer = await deed()
     tell(typeof done === 'function' ? done(answer) : done)
   } catch (error) {
-    tell(error.status ? error.message : 'The enqueuer does not answer: nothing is known to have been done.', true)
+    // Of a request without an answer nobody knows whether it was done; of those before it we do.
+    const unknown = error.before ? 'the enqueuer no longer answers; of the rest nothing is known.' : 'The enqueuer does not answer: nothing is known to have been done.'
+    tell(`${error.before ?? ''}${error.status ? error.message : unknown}`, true)
   }
   after()
 }
@@ -67,33 +70,57 @@ export const cancelJob = (job) =>
   act(() => post(jobPath(job, 'cancel')), (now) => (now.status === 'running' ? 'The job was asked to stop.' : 'The job is cancelled.'))
 
 // All that match, not only those that are shown.
-export async function manyJobs(deed, filter, words) {
-  const text = `This takes every job that is ${words}, not only those that are shown.`
+export async function manyJobs(deed, filter, which) {
+  if (rounds) return tell('The last deed for many jobs is not over yet.', true)
+  const text = `This takes every job that is ${which}, not only those that are shown.`
   const title = deed === 'retry' ? 'Retry them all?' : 'Cancel them all?'
   if (!(await question(title, text, deed === 'retry' ? 'Retry them' : 'Cancel them'))) return
-  const done = (told) =>
-    deed === 'retry' ? `${told.retried} jobs wait again.` : `${told.cancelled} jobs are cancelled, ${told.cancel_requested} were asked to stop.`
-  await act(() => inRounds(`/api/jobs/${deed}`, filter, done), done)
+  rounds = { goOn: true }
+  const words = deed === 'retry' ? retried : cancelled
+  const done = (sum) => `${words(sum)}${sum.isLeft ? ' The others stay as they are.' : ''}`
+  await act(() => inRounds(`/api/jobs/${deed}`, filter, words, rounds), done)
+  rounds = null
+}
+
+const jobs = (count, one, many) => `${number(count)} ${count === 1 ? `job ${one}` : `jobs ${many}`}`
+
+function retried(sum) {
+  if (sum.matched === 0) return 'No job matches any more.'
+  const left = sum.already_waiting ? ` ${jobs(sum.already_waiting, 'stays', 'stay')} ended: another for the same resource waits.` : ''
+  return `${jobs(sum.retried, 'waits', 'wait')} again.${left}`
+}
+
+function cancelled(sum) {
+  if (sum.matched === 0) return 'No job matches any more.'
+  const asked = sum.cancel_requested ? ` ${jobs(sum.cancel_requested, 'was', 'were')} asked to stop.` : ''
+  return `${jobs(sum.cancelled, 'is', 'are')} cancelled.${asked}`
 }
 
 // Jobs in one request: few enough that it is over in a second or two.
 const ROUND = 2000
 const PATIENCE = 60000
+// The deed for many that is going on.
+let rounds = null
 
-// A hundred thousand jobs take longer than one request may: round by round, and each is told.
-async function inRounds(path, filter, words) {
-  const sum = { retried: 0, cancelled: 0, cancel_requested: 0 }
-  let limit = ROUND
-  for (;;) {
-    const round = await post(path, limit ? { ...filter, limit } : filter, PATIENCE)
-    const moved = (round.retried ?? 0) + (round.cancelled ?? 0)
-    sum.retried += round.retried ?? 0
-    sum.cancelled += round.cancelled ?? 0
-    // These still match in the next round.
-    sum.cancel_requested = Math.max(sum.cancel_requested, round.cancel_requested ?? 0)
-    if (!limit || round.matched < limit) return sum
-    tell(`${words(sum)} More follow…`)
-    // What stands first stays as it is, and would again: the rest is asked for at once.
-    if (moved === 0) limit = null
+// Whoever leaves does nothing more.
+export function stopRounds() {
+  if (rounds) rounds.goOn = false
+}
+
+// A hundred thousand jobs take longer than one request may: round by round, each behind the one before, and each is told.
+async function inRounds(path, filter, words, mine) {
+  const sum = { matched: 0, retried: 0, already_waiting: 0, cancelled: 0, cancel_requested: 0 }
+  let cursor
+  try {
+    do {
+      if (cursor) tell(`${words(sum)} More follow…`)
+      const round = await post(path, { ...filter, limit: ROUND, cursor }, PATIENCE)
+      for (const part of Object.keys(sum)) sum[part] += round[part] ?? 0
+      cursor = round.next
+    } while (cursor && mine.goOn)
+  } catch (error) {
+    error.before = sum.matched ? `${words(sum)} Then: ` : ''
+    throw error
   }
+  return { ...sum, isLeft: Boolean(cursor) }
 }

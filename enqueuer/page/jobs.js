@@ -20,6 +20,8 @@ export function startJobs(changed) {
     button.addEventListener('click', () => {
       status = button.dataset.status
       for (const other of $('statuses').children) other.setAttribute('aria-pressed', other === button)
+      // What it does for the others, and whether there are any, is known when they are shown.
+      $('all-jobs').hidden = true
       again()
     })
   }
@@ -50,6 +52,11 @@ function words() {
 export const readJobs = () => ask(query('/api/jobs', { ...filter(), limit: ROWS, ...pages.query }))
 
 export function showJobs(page) {
+  // They went while somebody looked at a later page.
+  if (page.jobs.length === 0 && pages.query.cursor) {
+    pages.first()
+    return pages.changed()
+  }
   keep($('job-rows'), page.jobs, (job) => job.id, cells(COLUMNS), changeJob)
   $('no-jobs').hidden = page.jobs.length > 0
   pages.show(page.jobs.length, page.next)

@@ -5,7 +5,7 @@
 
 import { forgetBudget, readBudget, showBudget } from './budget.js'
 import { readCalls, showCalls, startCalls } from './calls.js'
-import { tell, whenDone } from './deeds.js'
+import { stopRounds, tell, whenDone } from './deeds.js'
 import { readJobs, showJobs, startJobs } from './jobs.js'
 import { forgetResources, readResources, showResources, startResources } from './resources.js'
 import { $, write } from './rows.js'
@@ -20,6 +20,8 @@ let seen = 0
 async function refresh() {
   clearTimeout(timer)
   timer = 0
+  // A deed may end after its secret is gone.
+  if (!secret.known()) return
   const mine = ++turn
   searching()
   try {
@@ -78,7 +80,10 @@ function leave(why) {
   secret.forget()
   forgetBudget()
   forgetResources()
-  for (const id of ['content', 'nav', 'leave', 'state', 'away', 'told']) $(id).hidden = true
+  stopRounds()
+  for (const id of ['content', 'nav', 'leave', 'state', 'away']) $(id).hidden = true
+  // What was done before the secret was refused is still to be read.
+  if (!why) $('told').hidden = true
   if ($('ask').open) $('ask').close()
   for (const id of ['providers', 'job-rows', 'resource-rows', 'call-rows']) $(id).replaceChildren()
   $('door').hidden = false

@@ -9,6 +9,7 @@ import { exact, few, percent, relative, span } from './words.js'
 const ROWS = 25
 const COLUMNS = [['Resource', 'key'], ['Age', 'number age-cell'], ['Of bound', 'number'], ['Interval', 'when'], ['Reads/s', 'number'], ['Credits a day', 'number'], ['Next refresh', 'when']]
 let sort = 'key'
+let reverse = ''
 let pages
 // A search over a million takes its time: it is asked for again only after ten times as long.
 let due = 0
@@ -26,10 +27,13 @@ export function startResources(changed) {
   })
   for (const heading of $('resource-sorts').children) {
     const button = heading.querySelector('button')
+    const ways = ['ascending', 'descending']
     button.addEventListener('click', () => {
+      // What is sorted by this column already is turned round; each column begins with what needs a look.
+      reverse = sort === button.dataset.sort && !reverse ? 'true' : ''
       sort = button.dataset.sort
       for (const other of $('resource-sorts').children) other.removeAttribute('aria-sort')
-      heading.setAttribute('aria-sort', button.dataset.way)
+      heading.setAttribute('aria-sort', ways.find((way) => (way === button.dataset.way) !== (reverse !== '')))
       again()
     })
   }
@@ -43,7 +47,7 @@ export function startResources(changed) {
 
 // The page that is wanted now, or nothing if it is not time, or if somebody wants another one meanwhile.
 export function readResources() {
-  const asked = query('/api/resources', { search: $('search').value.trim(), tracked: $('tracked').value, sort, limit: ROWS, ...pages.query })
+  const asked = query('/api/resources', { search: $('search').value.trim(), tracked: $('tracked').value, sort, reverse, limit: ROWS, ...pages.query })
   if (performance.now() < due || asked === asking) return null
   asking = asked
   const begun = performance.now()

@@ -87,7 +87,7 @@ pub use jobs::{Cancelled, JobFilter, JobRow, JobSelection, JobsPage, Retried};
 pub use lane::Lane;
 pub use listen::{Listener, Wake};
 pub use look::{LaneLook, Look, Looker};
-pub use migrate::MIGRATOR;
+pub use migrate::{MIGRATOR, SchemaAge};
 pub use notify::Notifier;
 pub use plan::{PlanLease, PlanRow, PlanSummary, PlannedCall, PlannedRow, Trigger, Triggers};
 pub use prune::Retention;

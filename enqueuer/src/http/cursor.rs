@@ -31,7 +31,8 @@ pub(super) fn wrong() -> Problem {
     invalid("cursor must be what the page before said under \"next\"".to_owned())
 }
 
-fn decode(text: &str) -> Option<String> {
+/// What a cursor was made of; `None` if it is none.
+pub(super) fn decode(text: &str) -> Option<String> {
     if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }

@@ -4,7 +4,7 @@
 //! |---------------------------------------------|--------------------------------|
 //! | not JSON                                    | 400 `malformed-json`           |
 //! | empty, or without anything that picks       | 422 `invalid-field`: for all jobs it takes `{"all": true}` |
-//! | `all` beside another field than `limit`     | 422 `invalid-field`            |
+//! | `all` beside another field than `limit`, `cursor` | 422 `invalid-field`      |
 //! | a status that cannot be retried, cancelled  | 422 `invalid-field`            |
 //! | an unknown field, a wrong type or value     | 422 `invalid-field`            |
 
@@ -12,11 +12,11 @@ use axum::Json;
 use axum::extract::State;
 use chrono::{DateTime, Datelike, Utc};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shared::model::JobStatus;
 use shared::store::{Cancelled, JobFilter, JobSelection, Retried};
 
-use super::{Whole, optional_fields};
+use super::{Whole, cursor, optional_fields};
 use crate::app::App;
 use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
@@ -34,24 +34,39 @@ pub(super) struct Wanted {
     created_before: Option<DateTime<Utc>>,
     /// At most so many.
     limit: Option<u32>,
+    /// What the answer before said under `next`: then only jobs behind those that it took.
+    cursor: Option<String>,
+}
+
+/// What was done, and how to go on.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Round<T> {
+    #[serde(flatten)]
+    done: T,
+    /// Cursor of the jobs that `limit` left out; `null` if there was none.
+    next: Option<String>,
 }
 
 /// Let the failed and cancelled jobs that fit wait again, with all their attempts.
 ///
 /// A refresh stays as it is while another job for its resource is unfinished: it counts
-/// as already waiting.
+/// as already waiting. With `limit` and `cursor` many are taken round by round, each job
+/// once, also where it fails again meanwhile.
 pub(super) async fn retry(
     _: Operator,
     State(app): State<App>,
     Whole(body): Whole,
-) -> Result<Json<Retried>, Problem> {
+) -> Result<Json<Round<Retried>>, Problem> {
     let selection = read(&body, [JobStatus::Failed, JobStatus::Cancelled])?;
     let retried = app.store.retry_many(&selection).await?;
     if retried.retried > 0 {
         app.notifier.jobs();
     }
     tracing::info!(?selection, retried.retried, "jobs retried by an operator");
-    Ok(Json(retried))
+    Ok(Json(Round {
+        next: retried.next.map(|last| cursor::after(&last.to_string())),
+        done: retried,
+    }))
 }
 
 /// Cancel the pending jobs that fit, and ask the running ones to stop.
@@ -59,7 +74,7 @@ pub(super) async fn cancel(
     _: Operator,
     State(app): State<App>,
     Whole(body): Whole,
-) -> Result<Json<Cancelled>, Problem> {
+) -> Result<Json<Round<Cancelled>>, Problem> {
     let selection = read(&body, [JobStatus::Pending, JobStatus::Running])?;
     let cancelled = app.store.cancel_many(&selection).await?;
     tracing::info!(
@@ -68,7 +83,10 @@ pub(super) async fn cancel(
         cancelled.cancel_requested,
         "jobs cancelled by an operator"
     );
-    Ok(Json(cancelled))
+    Ok(Json(Round {
+        next: cancelled.next.map(|last| cursor::after(&last.to_string())),
+        done: cancelled,
+    }))
 }
 
 fn read(body: &[u8], possible: [JobStatus; 2]) -> Result<JobSelection, Problem> {
@@ -85,7 +103,7 @@ fn read(body: &[u8], possible: [JobStatus; 2]) -> Result<JobSelection, Problem> 
             return refuse(detail.to_owned());
         }
         (true, true) => {
-            let detail = "all: it must stand alone or with limit; \
+            let detail = "all: it must stand alone or with limit and cursor; \
                           leave it out for the jobs that fit the other fields";
             return refuse(detail.to_owned());
         }
@@ -112,6 +130,11 @@ fn read(body: &[u8], possible: [JobStatus; 2]) -> Result<JobSelection, Problem> 
     if wanted.limit == Some(0) {
         return refuse("limit: it must be at least 1".to_owned());
     }
+    let behind = wanted.cursor.as_deref().map(|text| {
+        let last = cursor::decode(text).and_then(|last| last.parse().ok());
+        let detail = "cursor: it must be what the answer before said under \"next\"";
+        last.ok_or_else(|| Problem::new(Kind::InvalidField, detail))
+    });
     Ok(JobSelection {
         filter: JobFilter {
             status: wanted.status,
@@ -120,5 +143,6 @@ fn read(body: &[u8], possible: [JobStatus; 2]) -> Result<JobSelection, Problem> 
         },
         created_before: wanted.created_before,
         limit: wanted.limit,
+        behind: behind.transpose()?,
     })
 }

@@ -11,9 +11,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::model::{Pace, Tracking};
 use shared::schedule;
-use shared::store::{ResourceFilter, ResourceOrder, ResourceRow};
+use shared::store::{ResourceFilter, ResourceRow};
 
-use super::{Whole, cursor, optional_fields, sort, why};
+use super::sort::Sorting;
+use super::{Whole, optional_fields, why};
 use crate::app::App;
 use crate::operator::Operator;
 use crate::problem::{Kind, Problem};
@@ -147,27 +148,21 @@ pub(super) async fn list(
     State(app): State<App>,
     uri: Uri,
 ) -> Result<Json<Page>, Problem> {
-    let known = ["provider", "tracked", "search", "sort", "limit", "cursor"];
+    let known = [
+        "provider", "tracked", "search", "sort", "reverse", "limit", "cursor",
+    ];
     let query = Query::read(&uri, &known)?;
     let limit = query.limit()?;
-    let order = sort::read(&query)?;
-    let after = cursor::read(&query)?;
-    // A key says where the next page begins; in another order rows move meanwhile, and the
-    // number of those that were shown must do.
-    let skip = match (order, &after) {
-        (ResourceOrder::Key, _) | (_, None) => 0,
-        (_, Some(shown)) => shown.parse::<u32>().map_err(|_| cursor::wrong())?.into(),
-    };
+    let sorting = Sorting::read(&query)?;
+    let start = sorting.start(&query)?;
     let filter = ResourceFilter {
         provider: query.text("provider").map(str::to_owned),
         tracked: query.parsed("tracked", "true or false")?,
         search: query.text("search").map(str::to_owned),
-        order,
-        after: match order {
-            ResourceOrder::Key => after.clone(),
-            _ => None,
-        },
-        skip,
+        order: sorting.order,
+        is_reversed: sorting.is_reversed,
+        after: start.after.clone(),
+        skip: start.skip.into(),
         // One more than wanted tells whether there is a next page.
         limit: limit + 1,
     };
@@ -177,10 +172,7 @@ pub(super) async fn list(
     let more = resources.len() > wanted;
     resources.truncate(wanted);
     let last = resources.last().filter(|_| more);
-    let next = last.map(|last| match order {
-        ResourceOrder::Key => cursor::after(&last.resource),
-        _ => cursor::after(&(skip + limit).to_string()),
-    });
+    let next = last.map(|last| sorting.next(&start, limit, &last.resource));
     Ok(Json(Page { resources, next }))
 }
 

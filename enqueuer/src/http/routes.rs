@@ -74,14 +74,14 @@ routes! {
     post "/api/jobs/retry" jobs_many::retry => Operation {
         takes: Some(Shape::Json(of::<jobs_many::Wanted>)),
         needs_body: true,
-        answers: &[("200", Shape::Json(of::<shared::store::Retried>))],
+        answers: &[("200", Shape::Json(of::<jobs_many::Round<shared::store::Retried>>))],
         refuses: &["400", "413", "422"],
         ..guarded("Let all failed and cancelled jobs that fit wait again")
     };
     post "/api/jobs/cancel" jobs_many::cancel => Operation {
         takes: Some(Shape::Json(of::<jobs_many::Wanted>)),
         needs_body: true,
-        answers: &[("200", Shape::Json(of::<shared::store::Cancelled>))],
+        answers: &[("200", Shape::Json(of::<jobs_many::Round<shared::store::Cancelled>>))],
         refuses: &["400", "413", "422"],
         ..guarded("Cancel all jobs that fit")
     };
@@ -131,6 +131,7 @@ routes! {
             query("tracked", "tracked ones only, or untracked ones only", of::<bool>),
             query("search", "with this text in the key", text),
             query("sort", "by key, or what needs a look first", of::<sort::Sort>),
+            query("reverse", "the other way round; what has no value stays last", of::<bool>),
             LIMIT,
             CURSOR,
         ],

@@ -6,6 +6,7 @@ use shared::metrics::ALL;
 
 use super::harness::{Server, TestResult, execute, json as body, problem};
 use super::relay::Relay;
+use super::start::{AHEAD, REFUSES};
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn it_is_ready_when_a_worker_has_been_seen_lately(pool: sqlx::PgPool) -> TestResult {
@@ -32,14 +33,14 @@ async fn it_is_ready_when_a_worker_has_been_seen_lately(pool: sqlx::PgPool) -> T
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn a_schema_of_a_later_release_is_said_to_be_one(pool: sqlx::PgPool) -> TestResult {
+async fn a_schema_of_a_later_release_is_no_reason_unless_it_says_so(
+    pool: sqlx::PgPool,
+) -> TestResult {
     let server = Server::start(&pool).await;
-    execute(
-        &server.store,
-        "insert into larder.migrations (version, description, success, checksum, execution_time)
-         values (9999, 'later', true, '', 0)",
-    )
-    .await;
+    execute(&server.store, AHEAD).await;
+    let (_, detail) = problem(server.get("/readyz").send().await?, 503).await;
+    assert!(detail.contains("no worker has been seen"), "{detail}");
+    execute(&server.store, REFUSES).await;
     let (_, detail) = problem(server.get("/readyz").send().await?, 503).await;
     assert!(detail.contains("migration 9999"), "{detail}");
     Ok(())

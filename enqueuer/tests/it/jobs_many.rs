@@ -31,7 +31,7 @@ async fn all_jobs_that_fit_are_cancelled_or_asked_to_stop_and_retried(
     let lane = json!({"lane": "coinmarketcap", "kind": "refresh"});
     let cancelled = body(server.post("/api/jobs/cancel", &lane).await, 200).await;
 
-    let expected = json!({"matched": 4, "cancelled": 2, "cancel_requested": 2});
+    let expected = json!({"matched": 4, "cancelled": 2, "cancel_requested": 2, "next": null});
     assert_eq!(cancelled, expected);
     let failed = JobVerdict::Fail {
         error: "cut off".to_owned(),
@@ -48,6 +48,8 @@ async fn all_jobs_that_fit_are_cancelled_or_asked_to_stop_and_retried(
     let first =
         json!({"status": "cancelled", "limit": 1, "created_before": "2999-01-01T00:00:00Z"});
     let one = body(server.post("/api/jobs/retry", first).await, 200).await;
+    let all = json!({"all": true, "limit": 9, "cursor": one["next"]});
+    let behind = body(server.post("/api/jobs/retry", all).await, 200).await;
     let rest = body(
         server.post("/api/jobs/retry", json!({"all": true})).await,
         200,
@@ -55,8 +57,14 @@ async fn all_jobs_that_fit_are_cancelled_or_asked_to_stop_and_retried(
     .await;
 
     assert_eq!(one["matched"], 1);
-    let retried = one["retried"].as_u64().unwrap() + rest["retried"].as_u64().unwrap();
-    assert_eq!(retried, 3);
+    assert_eq!(behind["next"], json!(null));
+    let sum = |name: &str| {
+        [&one, &behind, &rest]
+            .map(|it| it[name].as_u64().unwrap())
+            .iter()
+            .sum::<u64>()
+    };
+    assert_eq!(sum("retried"), 3);
     assert_eq!(rest["already_waiting"], 1);
     assert_eq!(server.live_jobs().await, 5);
     Ok(())
@@ -78,6 +86,11 @@ async fn a_filter_that_picks_nothing_is_refused(pool: sqlx::PgPool) -> TestResul
         (r#"{"lane": "a\u0000"}"#, "NUL"),
         (r#"{"lane": "local", "limit": 0}"#, "limit"),
         (r#"{"lane": "local", "limit": -1}"#, "limit"),
+        (r#"{"limit": 5, "cursor": "41"}"#, "{\"all\":true}"),
+        (r#"{"lane": "local", "cursor": "41"}"#, "cursor"),
+        (r#"{"lane": "local", "cursor": "zz"}"#, "cursor"),
+        (r#"{"lane": "local", "cursor": ""}"#, "cursor"),
+        (r#"{"lane": "local", "cursor": 41}"#, "cursor"),
         (r#"{"created_before": "soon"}"#, "created_before"),
         (r#"[{"all": true}]"#, "must be an object"),
         ("[true]", "must be an object"),

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::harness::{Server, TestResult, json as body, problem};
+use super::harness::{Server, TestResult, execute, json as body, number, problem};
 
 const KEY: &str = "coinmarketcap:/v3/cryptocurrency/quotes/latest?id=9999";
 const ENCODED: &str = "coinmarketcap%3A%2Fv3%2Fcryptocurrency%2Fquotes%2Flatest%3Fid%3D9999";
@@ -174,5 +174,44 @@ async fn lanes_are_closed_and_opened_by_hand(pool: sqlx::PgPool) -> TestResult {
         let refused = post("coinmarketcap/close", bad).await;
         assert_eq!(problem(refused, 422).await.0, "invalid-field", "{bad}");
     }
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn every_lane_is_listed_with_whether_until_when_and_why(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start(&pool).await;
+    let open =
+        |lane: &str| json!({"lane": lane, "open": true, "closed_until": null, "reason": null});
+    let both = json!({"lanes": [open("coinmarketcap"), open("local")]});
+    assert_eq!(server.shown("/api/lanes").await, both);
+
+    let closing = json!({"reason": "<b>moving</b>", "for": "1h"});
+    let closed = server.post("/api/lanes/local/close", closing).await;
+    body(closed, 200).await;
+    let closed = server.post("/api/lanes/coinmarketcap/close", "").await;
+    body(closed, 200).await;
+
+    let shown = server.shown("/api/lanes").await;
+    let until = shown["lanes"][1]["closed_until"].as_str().unwrap();
+    let until = chrono::DateTime::parse_from_rfc3339(until)?.timestamp();
+    let now = "select floor(extract(epoch from clock_timestamp()))::bigint";
+    let left = until - number(&server.store, now).await;
+    assert!((3_500..=3_600).contains(&left), "{left}: {shown}");
+    let closed = |lane: &str, until: &Value, reason: &str| json!({"lane": lane, "open": false, "closed_until": until, "reason": reason});
+    let said = json!({"lanes": [
+        closed("coinmarketcap", &Value::Null, "operator"),
+        closed("local", &shown["lanes"][1]["closed_until"], "<b>moving</b>"),
+    ]});
+    assert_eq!(shown, said);
+
+    // A closing whose time is over is none.
+    execute(
+        &server.store,
+        "update larder.lanes set closed_until = clock_timestamp() - interval '1 second' where lane = 'local'",
+    )
+    .await;
+    let opened = server.post("/api/lanes/coinmarketcap/open", "").await;
+    body(opened, 200).await;
+    assert_eq!(server.shown("/api/lanes").await, both);
     Ok(())
 }

@@ -56,7 +56,13 @@ async fn resources_are_sorted_and_searched_by_the_server(pool: sqlx::PgPool) -> 
     assert_eq!(day, Some(48.0), "{page}");
 
     // Everything is shown once, whatever the order.
-    for sort in ["key", "next", "reads"] {
+    for sort in [
+        "key",
+        "next",
+        "reads",
+        "key&reverse=true",
+        "cost&reverse=true",
+    ] {
         let (mut seen, mut cursor) = (Vec::new(), Value::Null);
         loop {
             let after = cursor.as_str().map(|it| format!("&cursor={it}"));
@@ -76,6 +82,87 @@ async fn resources_are_sorted_and_searched_by_the_server(pool: sqlx::PgPool) -> 
     }
     let refused = server.operator(Method::GET, "/api/resources?sort=colour");
     problem(refused.send().await?, 422).await;
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn each_order_has_another_way_round_and_what_has_no_value_stays_last(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let server = Server::start(&pool).await;
+    server.fill().await;
+    // Each of the 102 has a value of its own but the last two in key order, which have none.
+    execute(
+        &server.store,
+        "with r as (
+             select resource_key, row_number() over (order by md5(resource_key)) as n,
+                    row_number() over (order by resource_key desc) > 2 as has
+             from larder.resources
+         )
+         update larder.resources set
+             fetched_at = case when r.has then clock_timestamp() - n * interval '1 minute' end,
+             max_age = case when r.has then interval '1 day' end,
+             every = n * interval '1 minute', planned_cost = case when r.has then 1 end,
+             next_refresh_at = clock_timestamp() + n * interval '1 minute',
+             reads_recent = n, last_read_at = clock_timestamp()
+         from r where r.resource_key = larder.resources.resource_key",
+    )
+    .await;
+    for sort in ["key", "age", "bound", "interval", "reads", "cost", "next"] {
+        let there = keys(&server, &format!("sort={sort}&limit=500")).await;
+        let back = keys(&server, &format!("sort={sort}&limit=500&reverse=true")).await;
+        assert_eq!((there.len(), back.len()), (102, 102), "{sort}");
+        let (mut turned, mut last) = (back.clone(), Vec::new());
+        // Without a bound there is no share of it.
+        if sort == "bound" {
+            last = turned.split_off(100);
+        }
+        turned.reverse();
+        last.reverse();
+        turned.extend(last);
+        assert_eq!(there, turned, "{sort}");
+    }
+    let plain = keys(&server, "limit=3").await;
+    assert_eq!(keys(&server, "limit=3&reverse=false").await, plain);
+    let refused = server.operator(Method::GET, "/api/resources?reverse=perhaps");
+    problem(refused.send().await?, 422).await;
+    Ok(())
+}
+
+/// A cursor counts, or names a key, in one order; in another it would leave rows out.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_cursor_leads_on_in_the_order_that_it_was_made_for_only(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let server = Server::start(&pool).await;
+    let orders = [
+        "sort=key",
+        "sort=key&reverse=true",
+        "sort=age",
+        "sort=age&reverse=true",
+        "sort=next",
+    ];
+    for made in orders {
+        let page = server
+            .shown(&format!("/api/resources?limit=5&{made}"))
+            .await;
+        let cursor = page["next"].as_str().unwrap();
+        for asked in orders {
+            let path = format!("/api/resources?limit=5&{asked}&cursor={cursor}");
+            let answer = server.operator(Method::GET, &path).send().await?;
+            match asked == made {
+                true => assert_eq!(answer.status(), 200, "{made}"),
+                false => assert_eq!(problem(answer, 422).await.0, "invalid-parameter"),
+            }
+        }
+    }
+    // In the form of ours, with a count that is none.
+    for last in ["age:", "age:-1", "age:x", "age:4294967296", "-age", "key"] {
+        let cursor: String = last.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let path = format!("/api/resources?sort=age&cursor={cursor}");
+        let refused = server.operator(Method::GET, &path).send().await?;
+        assert_eq!(problem(refused, 422).await.0, "invalid-parameter", "{last}");
+    }
     Ok(())
 }
 

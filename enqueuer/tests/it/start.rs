@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::harness::{Server, TestResult, execute, problem, settings, url_of};
+use super::harness::{Server, TestResult, execute, json, problem, settings, url_of};
 
 /// Hands connections on to the database, until it is aborted.
 fn forward(listener: TcpListener, to: String) -> JoinHandle<()> {
@@ -101,15 +101,36 @@ async fn a_wrong_database_url_ends_the_start_with_one_line(pool: sqlx::PgPool) -
     Ok(())
 }
 
+/// What a later release leaves behind that has only added: the one before starts again on it.
+pub(crate) const AHEAD: &str = "
+    insert into larder.migrations (version, description, success, checksum, execution_time)
+    values (9999, 'later', true, '', 0)";
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn a_database_of_a_later_release_ends_the_start(pool: sqlx::PgPool) -> TestResult {
+async fn on_a_schema_that_was_added_to_an_older_release_starts_and_works(
+    pool: sqlx::PgPool,
+) -> TestResult {
     let store = shared::store::Store::new(pool.clone());
-    execute(
-        &store,
-        "insert into larder.migrations (version, description, success, checksum, execution_time)
-         values (9999, 'later', true, '', 0)",
-    )
-    .await;
+    execute(&store, AHEAD).await;
+    for table in ["lanes", "limits", "resources", "jobs", "entries"] {
+        let add = format!("alter table larder.{table} add column later text default 'x'");
+        sqlx::query(sqlx::AssertSqlSafe(add)).execute(&pool).await?;
+    }
+    let age = store.schema_age().await?;
+    assert_eq!(age, shared::store::SchemaAge::Ahead { version: 9999 });
+
+    let server = Server::start(&pool).await;
+
+    let ticked = server.post("/api/jobs/process-pending", "").await;
+    assert_eq!(json(ticked, 202).await["enqueued"], 102);
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_schema_that_refuses_this_release_ends_the_start(pool: sqlx::PgPool) -> TestResult {
+    let store = shared::store::Store::new(pool.clone());
+    execute(&store, AHEAD).await;
+    execute(&store, REFUSES).await;
     let error = start_error(&url_of(&pool)).await;
     assert!(
         matches!(
@@ -120,6 +141,11 @@ async fn a_database_of_a_later_release_ends_the_start(pool: sqlx::PgPool) -> Tes
     );
     Ok(())
 }
+
+/// What a migration does that takes away what releases before it use.
+pub(crate) const REFUSES: &str = "
+    create or replace function larder.least_version() returns bigint
+    language sql stable as 'select 9999::bigint'";
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_taken_port_is_named_with_the_variable_that_changes_it(pool: sqlx::PgPool) -> TestResult {

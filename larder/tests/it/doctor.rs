@@ -109,10 +109,20 @@ async fn a_schema_that_is_not_there_fails(pool: PgPool) {
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn a_schema_of_a_later_release_fails(pool: PgPool) {
+async fn a_schema_of_a_later_release_warns_and_one_that_refuses_this_one_fails(pool: PgPool) {
     execute(
         &pool,
-        "update larder.migrations set version = 9999 where version = (select max(version) from larder.migrations)",
+        "insert into larder.migrations (version, description, success, checksum, execution_time)
+         values (9999, 'later', true, '', 0)",
+    )
+    .await;
+    let (text, _) = words(&pool);
+    assert!(text.contains("warn  schema"), "{text}");
+    assert!(text.contains("a later release's"), "{text}");
+    execute(
+        &pool,
+        "create or replace function larder.least_version() returns bigint
+         language sql stable as 'select 9999::bigint'",
     )
     .await;
     let (text, passed) = words(&pool);

@@ -4,19 +4,16 @@ use sqlx::PgPool;
 
 use crate::commands::{json, printed, refused};
 
+/// Closes a lane for ten minutes; what is said.
+pub(crate) fn close(pool: &PgPool, lane: &str, reason: &str) -> String {
+    let arguments = ["lane", "close", lane, "--for", "10m", "--reason", reason];
+    printed(pool, &arguments)
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn lanes_are_closed_and_opened(pool: PgPool) {
     printed(&pool, &["init"]);
-    let close = [
-        "lane",
-        "close",
-        "coinmarketcap",
-        "--for",
-        "10m",
-        "--reason",
-        "moving",
-    ];
-    let closed = printed(&pool, &close);
+    let closed = close(&pool, "coinmarketcap", "moving");
     assert_eq!(closed, "lane coinmarketcap is closed for 10m\n");
     let ticked = json(&pool, &["tick", "--json"]);
     assert_eq!(ticked["closed_lanes"][0]["reason"], "moving");

@@ -13,13 +13,13 @@ pub enum StoreError {
     #[error("the database is read-only")]
     ReadOnly,
 
-    /// The schema was made by a later release.
+    /// The schema was made by a later release, and this one cannot work with it.
     #[error(
-        "the database has migration {version}, which this release of Larder does not know: \
+        "the database has migration {version}, and this release of Larder is too old for it: \
          install the newer release that made it, or restore an older database"
     )]
     TooNew {
-        /// Number of the first migration that is not known.
+        /// Number of its last migration.
         version: i64,
     },
 

@@ -79,7 +79,8 @@ pub enum ResourceOrder {
 }
 
 impl ResourceOrder {
-    fn as_str(self) -> &'static str {
+    /// The word for it, as in a query.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Key => "key",
             Self::Age => "age",
@@ -103,6 +104,8 @@ pub struct ResourceFilter {
     pub search: Option<String>,
     /// In which order.
     pub order: ResourceOrder,
+    /// In that order the other way round; what has no value in it is last all the same.
+    pub is_reversed: bool,
     /// After so many, for paging in another order than by key.
     pub skip: i64,
     /// After this key, for paging.
@@ -139,7 +142,7 @@ impl Store {
             page as materialized (
                 select r.resource_key,
                        -- The same for every row when sorted by key: then the index gives the order.
-                       case $6::text
+                       case when $8::boolean then -1 else 1 end * case $6::text
                            when 'age' then coalesce(extract(epoch from r.fetched_at)::float8, '-infinity')
                            when 'bound' then coalesce(extract(epoch from r.fetched_at - n.now)::float8, '-infinity')
                                / extract(epoch from coalesce(r.kept_age, r.max_age))::float8
@@ -157,9 +160,11 @@ impl Store {
                 left join recent c on c.provider = r.provider and c.endpoint = r.endpoint
                 where ($1::text is null or r.provider = $1)
                   and ($2::boolean is null or r.tracked = $2)
-                  and ($3::text is null or r.resource_key > $3)
+                  and ($3::text is null or case when $8 then r.resource_key < $3 else r.resource_key > $3 end)
                   and ($5::text is null or position(lower($5) in lower(r.resource_key)) > 0)
-                order by place nulls last, r.resource_key
+                -- Of the two by key one is the same for every row, and so no order at all.
+                order by place nulls last, case when not $8 then r.resource_key end,
+                         case when $8 then r.resource_key end desc
                 limit $4
                 offset $7
             )
@@ -187,7 +192,8 @@ impl Store {
             left join larder.entries e using (resource_key)
             left join larder.schedules s on s.id = r.schedule_id
             left join recent c on c.provider = r.provider and c.endpoint = r.endpoint
-            order by p.place nulls last, r.resource_key
+            order by p.place nulls last, case when not $8 then r.resource_key end,
+                     case when $8 then r.resource_key end desc
             "#,
             filter.provider,
             filter.tracked,
@@ -196,6 +202,7 @@ impl Store {
             filter.search,
             filter.order.as_str(),
             filter.skip,
+            filter.is_reversed,
         )
         .fetch_all(&self.db)
         .await?;

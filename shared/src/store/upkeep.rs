@@ -60,11 +60,17 @@ impl Store {
             with gone as materialized (
                 select c.id, c.leased_until + l.max_freeze + l.max_transit as end_at
                 from larder.lanes l
-                join larder.api_calls c on c.provider = l.lane
-                where c.settled_at is null and c.leased_until < (select clock_timestamp())
-                order by c.id
+                -- Lane by lane in the order of the index of open calls, whatever the statistics say:
+                -- it is the only short one.
+                cross join lateral (
+                    select id, leased_until from larder.api_calls
+                    where provider = l.lane and settled_at is null
+                      and leased_until < (select clock_timestamp())
+                    order by provider, id
+                    limit $1
+                    for update skip locked
+                ) c
                 limit $1
-                for update of c skip locked
             )
             update larder.api_calls c
             set settled_at = clock_timestamp(), end_at = gone.end_at, credits = c.reserved_credits,

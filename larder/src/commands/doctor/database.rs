@@ -1,7 +1,7 @@
 //! The database: whether it answers, and whether what Larder keeps in it is in order.
 
 use shared::setup::Setup;
-use shared::store::{DatabaseHealth, SchemaHealth, Store, StoreError};
+use shared::store::{DatabaseHealth, SchemaAge, SchemaHealth, Store, StoreError};
 
 use super::findings::Findings;
 use super::{notifications, server};
@@ -26,8 +26,17 @@ pub(super) async fn look(setup: &Setup, url: &str, findings: &mut Findings) -> O
     let store = Store::connect_lazy(url, 2).ok()?;
     let health = server::look(&store, findings).await?;
     notifications::look(setup, url, &store, findings).await;
-    match store.check_schema().await {
-        Ok(()) => schema(&store, &health, findings).await,
+    match store.schema_age().await {
+        Ok(age) => {
+            match age {
+                SchemaAge::Current => findings.good("schema", "is this release's"),
+                SchemaAge::Ahead { version } => {
+                    let found = format!("is a later release's, with migration {version}");
+                    findings.warn("schema", &found, "bring this process to that release too");
+                }
+            }
+            schema(&store, &health, findings).await;
+        }
         Err(StoreError::NotMigrated) => {
             let found = "is not there, or is an earlier release's";
             findings.bad("schema", found, "larder init brings it up to date");
@@ -41,7 +50,6 @@ pub(super) async fn look(setup: &Setup, url: &str, findings: &mut Findings) -> O
 }
 
 async fn schema(store: &Store, health: &DatabaseHealth, findings: &mut Findings) {
-    findings.good("schema", "is this release's");
     match store.schema_health().await {
         Ok(found) => tables(&found, health, findings),
         Err(error) => {

@@ -100,6 +100,7 @@ impl Arguments {
             },
             created_before: self.created_before,
             limit: self.limit,
+            behind: None,
         })
     }
 }

@@ -6,14 +6,27 @@ use std::net::SocketAddr;
 use shared::setup::Setup;
 
 use super::made_up::MadeUp;
+use crate::commands::table::wrap;
+
+/// What is left of a terminal's 80 columns beside the name.
+const BESIDE: usize = 63;
+
+/// A space at which no line ends.
+const HARD: &str = "\u{1}";
 
 /// The addresses to open, and a command to try.
 pub(super) fn text(setup: &Setup, made_up: &MadeUp, address: SocketAddr) -> String {
     let base = format!("http://{address}");
     let mut text = String::from("\nLarder is up.\n\n");
-    let mut line = |name: &str, value: &str| {
+    let mut line = |name: &str, value: &str, note: &str| {
+        // An address and what a shell takes stay whole; what is said of it fits the terminal.
+        let mut lines = wrap(&format!("{} {note}", value.replace(' ', HARD)), BESIDE).into_iter();
+        let first = lines.next().unwrap_or_default().replace(HARD, " ");
         // Writing to a text cannot fail.
-        let _ = writeln!(text, "  {name:<15}{value}");
+        let _ = writeln!(text, "  {name:<15}{first}");
+        for further in lines {
+            let _ = writeln!(text, "{:17}{further}", "");
+        }
     };
     let secret = match made_up.secret_file() {
         Some(file) => format!("$(cat {})", shown(file)),
@@ -23,22 +36,22 @@ pub(super) fn text(setup: &Setup, made_up: &MadeUp, address: SocketAddr) -> Stri
         Some(file) => format!("the secret in {}", shown(file)),
         None => "JOBS_API_SECRET".to_owned(),
     };
-    line("page", &format!("{base} (it asks for {asks})"));
-    line("HTTP API", &base);
-    line("metrics", &format!("{base}/metrics"));
-    line("configuration", &setup.origin);
+    line("page", &base, &format!("(it asks for {asks})"));
+    line("HTTP API", &base, "");
+    line("metrics", &format!("{base}/metrics"), "");
+    line("configuration", &setup.origin, "");
     for provider in setup.catalog.providers() {
         let base_url = &provider.config().base_url;
-        let upstream = match &provider.config().key_env {
+        let note = match &provider.config().key_env {
             Some(key) if made_up.sandbox_url().as_ref() == Some(base_url) => {
-                format!("{base_url} (the sandbox; set {key} for CoinMarketCap itself)")
+                format!("(the sandbox; set {key} for CoinMarketCap itself)")
             }
-            _ => base_url.clone(),
+            _ => String::new(),
         };
-        line(provider.name().as_str(), &upstream);
+        line(provider.name().as_str(), base_url, &note);
     }
     if let Some(url) = made_up.database_url() {
-        line("Postgres", &format!("psql '{url}'"));
+        line("Postgres", &format!("psql '{url}'"), "");
     }
     let first = setup.catalog.tracked().first();
     if let Some(track) = first {

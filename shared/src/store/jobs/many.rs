@@ -30,6 +30,9 @@ pub struct JobSelection {
     pub created_before: Option<DateTime<Utc>>,
     /// At most so many; `None` for all.
     pub limit: Option<u32>,
+    /// Only those behind this one, in the order that they are done in: what was said under
+    /// `next`. A job that was retried and failed again meanwhile is then not picked again.
+    pub behind: Option<Uuid>,
 }
 
 /// What became of the jobs that were to be retried.
@@ -41,6 +44,9 @@ pub struct Retried {
     pub retried: u64,
     /// Refreshes that stay ended, since another live job is for the same resource.
     pub already_waiting: u64,
+    /// The last job that was picked, if the limit left out those behind it.
+    #[serde(skip)]
+    pub next: Option<Uuid>,
 }
 
 /// What became of the jobs that were to be cancelled.
@@ -52,6 +58,9 @@ pub struct Cancelled {
     pub cancelled: u64,
     /// Running ones, which were asked to stop.
     pub cancel_requested: u64,
+    /// The last job that was picked, if the limit left out those behind it.
+    #[serde(skip)]
+    pub next: Option<Uuid>,
 }
 
 impl JobSelection {
@@ -75,17 +84,18 @@ impl Store {
     /// Whatever the database reports; jobs of earlier batches wait again all the same.
     pub async fn retry_many(&self, selection: &JobSelection) -> Result<Retried, StoreError> {
         let mut retried = Retried::default();
-        let mut before = Uuid::max();
+        let mut before = selection.behind.unwrap_or(Uuid::max());
         while let Some(room) = selection.room(retried.matched) {
             let batch = again(|| self.retry_batch(selection, before, room)).await?;
             let Some((last, picked, back)) = batch else {
-                break;
+                return Ok(retried);
             };
             before = last;
             retried.matched += picked;
             retried.retried += back;
             retried.already_waiting += picked - back;
         }
+        retried.next = Some(before);
         Ok(retried)
     }
 
@@ -138,17 +148,18 @@ impl Store {
     /// Whatever the database reports; jobs of earlier batches are cancelled all the same.
     pub async fn cancel_many(&self, selection: &JobSelection) -> Result<Cancelled, StoreError> {
         let mut cancelled = Cancelled::default();
-        let mut after = Uuid::nil();
+        let mut after = selection.behind.unwrap_or(Uuid::nil());
         while let Some(room) = selection.room(cancelled.matched) {
             let batch = again(|| self.cancel_batch(selection, after, room)).await?;
             let Some((last, pending, running)) = batch else {
-                break;
+                return Ok(cancelled);
             };
             after = last;
             cancelled.cancelled += pending;
             cancelled.cancel_requested += running;
             cancelled.matched = cancelled.cancelled + cancelled.cancel_requested;
         }
+        cancelled.next = Some(after);
         Ok(cancelled)
     }
 

@@ -75,6 +75,7 @@ async fn of_several_ended_refreshes_of_a_resource_one_waits_again(
         matched: 6,
         retried: 2,
         already_waiting: 4,
+        next: None,
     };
     assert_eq!(retried, expected);
     assert_eq!(store.job(live).await?.status, JobStatus::Pending);
@@ -145,6 +146,7 @@ async fn what_runs_is_asked_to_stop_and_other_lanes_are_left_alone(
         matched: 2,
         cancelled: 1,
         cancel_requested: 1,
+        next: None,
     };
     assert_eq!(cancelled, expected);
     assert!(store.job(running).await?.cancel_requested);
@@ -153,5 +155,47 @@ async fn what_runs_is_asked_to_stop_and_other_lanes_are_left_alone(
     lane.filter.lane = None;
     lane.created_before = Some(chrono::DateTime::UNIX_EPOCH);
     assert_eq!(store.cancel_many(&lane).await?.matched, 0);
+    Ok(())
+}
+
+/// Round by round, as the operator's page does it, while what was retried ends again at once:
+/// nobody would ever come to an end of it by asking for what has ended.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn rounds_end_although_what_they_retried_ends_again(pool: sqlx::PgPool) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    failed(&store, "noop", 25).await;
+    let mut rounds = JobSelection {
+        limit: Some(10),
+        ..JobSelection::default()
+    };
+    let mut sizes = Vec::new();
+    loop {
+        let retried = store.retry_many(&rounds).await?;
+        sizes.push((retried.matched, retried.retried));
+        store.cancel_many(&in_status(JobStatus::Pending)).await?;
+        match retried.next {
+            Some(_) => rounds.behind = retried.next,
+            None => break,
+        }
+        assert!(sizes.len() < 9, "{sizes:?}");
+    }
+    assert_eq!(sizes, [(10, 10), (10, 10), (5, 5)]);
+
+    rounds = JobSelection {
+        limit: Some(25),
+        ..JobSelection::default()
+    };
+    let full = store.retry_many(&rounds).await?;
+    rounds.behind = full.next;
+    assert_eq!((full.matched, full.next.is_some()), (25, true));
+    assert_eq!(store.retry_many(&rounds).await?, Retried::default());
+    rounds = JobSelection {
+        limit: Some(20),
+        ..JobSelection::default()
+    };
+    let some = store.cancel_many(&rounds).await?;
+    rounds.behind = some.next;
+    let rest = store.cancel_many(&rounds).await?;
+    assert_eq!((some.matched, rest.matched, rest.next), (20, 5, None));
     Ok(())
 }

@@ -12,6 +12,7 @@
 //! replaced once a worker has looked ([`Store::analyze_grown`]).
 
 mod hot;
+mod lists;
 
 use std::collections::HashMap;
 
