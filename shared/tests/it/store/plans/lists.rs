@@ -29,8 +29,8 @@ async fn a_page_by_key_reads_itself_alone_either_way_round(pool: sqlx::PgPool) {
         for reversed in [false, true] {
             for after in ["null", "'coins:/quotes?id=50000'"] {
                 let arguments = format!("null, null, {after}, 51, null, '{order}', 0, {reversed}");
-                let mode = "force_custom_plan";
-                let read = read(&mut connection, "resources", &arguments, "", mode).await;
+                let settings = "set local plan_cache_mode = force_custom_plan";
+                let read = read(&mut connection, "resources", &arguments, settings).await;
                 let of_resources = read.iter().find(|(table, ..)| table == "resources");
                 let (_, seq, idx) = of_resources.unwrap();
                 match order {
