@@ -38,13 +38,13 @@ create table larder.jobs (
     errors jsonb not null default '[]',
     created_at timestamptz not null default clock_timestamp(),
     started_at timestamptz,
-    -- Written as short as can be, since its length is what it costs: leased in full means running,
-    -- what names a resource in full is a refresh, and what has ended is not here.
+    -- As short as can be, since its length is what it costs: who runs is leased, who waits is not, what
+    -- has ended is not here, and a refresh, and nothing else, names a resource.
     constraint jobs_are_leased_or_wait check (
-        status <= 'running'
-        and (status = 'running')
-            = (lease_token is not null and leased_by is not null and leased_until is not null and started_at is not null)
-        and (kind = 'refresh') = (resource_key is not null and batch_key is not null and endpoint is not null)
+        num_nonnulls(lease_token, leased_by, leased_until)
+            = case status when 'pending' then 0 when 'running' then 3 else -1 end
+        and (status = 'pending' or started_at is not null)
+        and num_nonnulls(resource_key, batch_key, endpoint) = case kind when 'refresh' then 3 else 0 end
     )
 ) with (
     -- A job is written when it comes and, wider, when it is claimed: its second version stays in the

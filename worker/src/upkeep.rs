@@ -16,8 +16,8 @@ use tokio_util::sync::CancellationToken;
 const SEEN_EVERY: Duration = Duration::from_secs(15);
 
 /// How often it is looked for tables that have outgrown their statistics: as long as a session may
-/// go on with a plan that it made while a queue was empty.
-const GROWN_EVERY: Duration = Duration::from_secs(3);
+/// go on with a plan that it made while a queue was empty. An idle process is to ask little.
+const GROWN_EVERY: Duration = Duration::from_secs(10);
 
 /// How often partitions are made ahead, where they stand a week ahead, and old ones dropped.
 const PARTITIONS_EVERY: Duration = Duration::from_secs(3600);
