@@ -86,7 +86,7 @@ create table larder.ended_calls (
     reader_credits bigint not null,
     primary key (provider, grain, starts_at)
 )
--- A handful of rows that every settled call adds to, without an index on what changes.
+-- Every settled call adds to the newest rows of each grain, and no index is on what changes.
 with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
 
 -- What the settled calls of a provider came to that ended at `p_since` or later, or will: the same

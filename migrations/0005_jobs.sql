@@ -43,7 +43,7 @@ create table larder.jobs (
     constraint jobs_are_leased_or_wait check (
         num_nonnulls(lease_token, leased_by, leased_until)
             = case status when 'pending' then 0 when 'running' then 3 else -1 end
-        and (status = 'pending' or started_at is not null)
+        and (status = 'pending' or started_at is not null and attempt >= 1)
         and num_nonnulls(resource_key, batch_key, endpoint) = case kind when 'refresh' then 3 else 0 end
     )
 ) with (
@@ -56,7 +56,7 @@ create table larder.jobs (
     -- A vacuum that pauses to spare the disk is overtaken by the queue: its dead rows are what claims
     -- step over, and the table is small and in memory.
     autovacuum_vacuum_cost_delay = 0,
-    -- A queue that fills goes from nothing to a million between two looks.
+    -- Plans follow what the statistics say, and a queue is another one a minute later.
     autovacuum_analyze_scale_factor = 0.05
 );
 
@@ -297,5 +297,5 @@ create table larder.workers (
     seen_at timestamptz not null default clock_timestamp(),
     version text not null
 )
--- A row for each process, changed at every heartbeat: as for lanes.
+-- A row for each process, changed four times a minute: as for lanes.
 with (fillfactor = 50);

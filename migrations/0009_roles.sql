@@ -33,8 +33,8 @@ begin
         execute format('create policy larder_app on %s to larder_app using (true) with check (true)', relation);
     end loop;
     -- Partitions are made ahead and dropped by workers, and tables that grew are analyzed. Only their
-    -- owner can, so these run with the owner's rights; what they do is fixed by their text, and they find nothing by a
-    -- search path.
+    -- owner can, so these run with the owner's rights; what they do is fixed by their text, and they
+    -- find nothing by a search path.
     alter function larder.make_partitions(integer) security definer set search_path = pg_catalog, pg_temp;
     alter function larder.drop_partitions(interval, interval) security definer set search_path = pg_catalog, pg_temp;
     alter function larder.analyze_grown() security definer set search_path = pg_catalog, pg_temp;

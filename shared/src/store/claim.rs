@@ -7,7 +7,7 @@
 //!
 //! The rows that it locked it updates where they lie (`ctid`): nobody can move them meanwhile, and
 //! to find each by its key again took a sixth of the claim. One that somebody changed between
-//! the snapshot and the lock is not there for this claim, and is there for the next.
+//! the snapshot and the lock is not there for this claim, and is there for the next from the front.
 
 mod position;
 mod row;

@@ -36,6 +36,7 @@ impl Store {
             select id, expression, zone, last_tick_at, next_tick_at, clock_timestamp() as "now!"
             from larder.schedules s
             where (next_tick_at is null or next_tick_at <= (select clock_timestamp()))
+              -- Looked up for each: a join (`offset` forbids one) could read all resources.
               and exists (select from larder.resources r where r.schedule_id = s.id offset 0)
             order by id
             "#

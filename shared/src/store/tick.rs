@@ -106,7 +106,7 @@ impl Store {
                    -- The same as in due_schedules and follow_look.
                    exists (select from larder.schedules s
                            where (s.next_tick_at is null or s.next_tick_at <= (select clock_timestamp()))
-                             and exists (select from larder.resources r where r.schedule_id = s.id)
+                             and exists (select from larder.resources r where r.schedule_id = s.id offset 0)
                    ) as "schedules!",
                    exists (select from larder.entries e
                            where e.resource_key = any($1)

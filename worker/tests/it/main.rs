@@ -30,6 +30,7 @@ mod shutdown;
 mod signals;
 mod silence;
 mod spawned;
+mod statistics;
 mod storing;
 mod trouble;
 mod unchanged;

@@ -59,3 +59,38 @@ async fn a_reader_sees_all_of_every_public_view_and_no_private_table(
     owner.close().await?;
     Ok(())
 }
+
+/// Only a table's owner may analyze it: the function does, and workers need not be.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn an_app_that_owns_nothing_has_the_tables_analyzed_that_grew(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    sqlx::raw_sql("alter table larder.jobs set (autovacuum_enabled = off)")
+        .execute(&pool)
+        .await?;
+    let store = Store::new(pool.clone());
+    store.make_roles().await?;
+    let mut app = pool.acquire().await?.detach();
+    sqlx::query("set role larder_app").execute(&mut app).await?;
+    let analyze = "select larder.analyze_grown()";
+    let analyzed: i32 = sqlx::query_scalar(analyze).fetch_one(&mut app).await?;
+    assert_eq!(analyzed, 0, "nothing has grown");
+
+    store.enqueue(&noops(6_000, 5)).await?;
+
+    // What was written is told to everybody after a moment.
+    while sqlx::query_scalar::<_, i32>(analyze)
+        .fetch_one(&mut app)
+        .await?
+        == 0
+    {
+        tokio::task::yield_now().await;
+    }
+    let known: f32 =
+        sqlx::query_scalar("select reltuples from pg_class where oid = 'larder.jobs'::regclass")
+            .fetch_one(&pool)
+            .await?;
+    assert!(known >= 6_000.0, "{known}");
+    app.close().await?;
+    Ok(())
+}

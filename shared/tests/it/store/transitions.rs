@@ -366,6 +366,13 @@ async fn a_job_that_is_typed_in_must_be_whole(pool: sqlx::PgPool) -> TestResult 
             ),
             true,
         ),
+        (
+            live(
+                &format!("status, started_at, {lease}"),
+                &format!("'running', now(), {token}"),
+            ),
+            false,
+        ),
         (live("attempt", "-1"), false),
         (live("endpoint", "'quotes'"), false),
         (ended("completed", "1", "now()", "now()"), true),

@@ -90,6 +90,7 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
         ("rescue_find", "250", ""),
         ("lapse", "250", ""),
         ("tick", "false", ""),
+        ("timers_tick", KEYS, ""),
         ("take_trigger", "'coins', 'quotes?7', 3600", ""),
         ("lease_plan", leak(format!("'coins', {TOKEN}, 300, 60")), ""),
         ("plan_is_outgrown", "'coins'", ""),
