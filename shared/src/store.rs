@@ -20,6 +20,7 @@
 mod absences;
 mod admit;
 mod again;
+mod alarm;
 pub mod bench;
 mod budget;
 mod cache;

@@ -68,9 +68,14 @@ impl Local {
                 let _claim = self.in_flight.claim();
                 match claimer.claim(slots.len()).await {
                     Ok(claim) => {
+                        let all_slots = claim.jobs.len() >= slots.len();
                         self.start(claim.jobs, slots, &ended);
                         if !claim.more {
                             break;
+                        }
+                        if !all_slots {
+                            // Somebody may wait for these few: they begin before the next claim.
+                            tokio::task::yield_now().await;
                         }
                     }
                     Err(error) => {

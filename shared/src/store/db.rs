@@ -131,8 +131,9 @@ impl Tx {
     }
 
     async fn run(&mut self, statement: &'static str) -> Result<(), Error> {
-        let ran = sqlx::raw_sql(statement).execute(self.lent.ask()?);
-        let ran = within(self.patience, ran).await;
+        let (connection, alarm) = self.lent.ask()?;
+        let ran = sqlx::raw_sql(statement).execute(connection);
+        let ran = alarm.within(self.patience, ran).await;
         self.lent.heard(ran).map(drop)
     }
 }
@@ -201,8 +202,9 @@ impl<'c> Executor<'c> for &'c mut Tx {
         'c: 'e,
     {
         Box::pin(async move {
-            let prepared = self.lent.ask()?.prepare_with(sql, parameters);
-            let prepared = within(self.patience, prepared).await;
+            let (connection, alarm) = self.lent.ask()?;
+            let prepared = connection.prepare_with(sql, parameters);
+            let prepared = alarm.within(self.patience, prepared).await;
             self.lent.heard(prepared)
         })
     }
@@ -212,7 +214,8 @@ impl<'c> Executor<'c> for &'c mut Tx {
         'c: 'e,
     {
         Box::pin(async move {
-            let described = within(self.patience, self.lent.ask()?.describe(sql)).await;
+            let (connection, alarm) = self.lent.ask()?;
+            let described = alarm.within(self.patience, connection.describe(sql)).await;
             self.lent.heard(described)
         })
     }
@@ -268,8 +271,9 @@ impl<'p> Executor<'p> for &'p Db {
     {
         Box::pin(async move {
             let mut lent = self.pool.lend().await?;
-            let prepared = lent.ask()?.prepare_with(sql, parameters);
-            let prepared = within(self.patience, prepared).await;
+            let (connection, alarm) = lent.ask()?;
+            let prepared = connection.prepare_with(sql, parameters);
+            let prepared = alarm.within(self.patience, prepared).await;
             lent.heard(prepared)
         })
     }
@@ -280,7 +284,8 @@ impl<'p> Executor<'p> for &'p Db {
     {
         Box::pin(async move {
             let mut lent = self.pool.lend().await?;
-            let described = within(self.patience, lent.ask()?.describe(sql)).await;
+            let (connection, alarm) = lent.ask()?;
+            let described = alarm.within(self.patience, connection.describe(sql)).await;
             lent.heard(described)
         })
     }
@@ -291,8 +296,9 @@ async fn all<'q, E>(lent: &mut Lent, patience: Duration, query: E) -> Result<Vec
 where
     E: 'q + Execute<'q, Postgres>,
 {
-    let steps = lent.ask()?.fetch_many(query).try_collect();
-    let steps = within(patience, steps).await;
+    let (connection, alarm) = lent.ask()?;
+    let steps = connection.fetch_many(query).try_collect();
+    let steps = alarm.within(patience, steps).await;
     lent.heard(steps)
 }
 
@@ -301,7 +307,8 @@ async fn first<'q, E>(lent: &mut Lent, patience: Duration, query: E) -> Result<O
 where
     E: 'q + Execute<'q, Postgres>,
 {
-    let row = lent.ask()?.fetch_optional(query);
-    let row = within(patience, row).await;
+    let (connection, alarm) = lent.ask()?;
+    let row = connection.fetch_optional(query);
+    let row = alarm.within(patience, row).await;
     lent.heard(row)
 }

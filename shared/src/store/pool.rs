@@ -6,7 +6,7 @@
 //! put in order first, and hung up on if that does not succeed within [`ALIVE`].
 //!
 //! Nobody waits for ever. For a connection: as long as the pool was told. For an answer on it:
-//! [`within`], so that a network that swallows everything without a word, which the
+//! [`Alarm`], so that a network that swallows everything without a word, which the
 //! operating system notices after a quarter of an hour, costs a minute at most.
 
 use std::sync::{Arc, Mutex};
@@ -18,6 +18,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions as _, Connection as _, Error};
 use tokio::time::timeout;
 
+use super::alarm::{Alarm, silent};
 use crate::retry::RetryPolicy;
 
 /// How long a connection that worked is taken to work still.
@@ -128,10 +129,11 @@ pub(super) struct Lent {
 }
 
 impl Lent {
-    /// The connection, to ask something on it.
-    pub(super) fn ask(&mut self) -> Result<&mut PgConnection, Error> {
+    /// The connection, to ask something on it, and what ends the wait for the answer.
+    pub(super) fn ask(&mut self) -> Result<(&mut PgConnection, &mut Alarm), Error> {
         self.is_busy = true;
-        self.connection.as_deref_mut().ok_or(Error::PoolClosed)
+        let connected = self.connection.as_deref_mut().ok_or(Error::PoolClosed)?;
+        Ok((&mut connected.connection, &mut connected.alarm))
     }
 
     /// Notes what became of what was asked.
@@ -156,11 +158,6 @@ pub(super) async fn within<T>(
     answered.unwrap_or_else(|_| Err(silent(patience)))
 }
 
-fn silent(patience: Duration) -> Error {
-    let silence = format!("no answer within {} s", patience.as_secs());
-    Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, silence))
-}
-
 impl Drop for Lent {
     fn drop(&mut self) {
         let (is_open, in_order) = (self.is_open, !self.is_busy && !self.is_open);
@@ -177,18 +174,18 @@ impl Drop for Lent {
 }
 
 /// Reads what is left of answers, and takes back a transaction that was left open.
-async fn put_in_order(mut connection: Object<Connector>, is_open: bool) {
+async fn put_in_order(mut connected: Object<Connector>, is_open: bool) {
     let all = async {
         match is_open {
             true => sqlx::raw_sql("rollback")
-                .execute(&mut *connection)
+                .execute(&mut connected.connection)
                 .await
                 .map(drop),
-            false => connection.ping().await,
+            false => connected.connection.ping().await,
         }
     };
     if within(ALIVE, all).await.is_err() {
-        drop(Object::take(connection));
+        drop(Object::take(connected));
     }
 }
 
@@ -212,36 +209,44 @@ struct Connector {
     patience: Duration,
 }
 
+/// A connection, and the timer for what is asked on it.
+#[derive(Debug)]
+struct Connected {
+    connection: PgConnection,
+    alarm: Alarm,
+}
+
 impl managed::Manager for Connector {
-    type Type = PgConnection;
+    type Type = Connected;
     type Error = Error;
 
     /// Connects; tries again while the server is starting or has no connection to spare, for as
     /// long as the pool waits.
-    async fn create(&self) -> Result<PgConnection, Error> {
+    async fn create(&self) -> Result<Connected, Error> {
         let began = Instant::now();
         for attempt in 1.. {
             let connected = self.options.connect().await;
             let wait = RetryPolicy::DATABASE.after(attempt);
             match &connected {
                 Err(error) if may_pass(error) && began.elapsed() + wait < self.patience => {}
-                _ => return connected,
+                _ => {
+                    return connected.map(|connection| Connected {
+                        connection,
+                        alarm: Alarm::new(),
+                    });
+                }
             }
             tokio::time::sleep(wait).await;
         }
         Err(Error::PoolTimedOut)
     }
 
-    async fn recycle(
-        &self,
-        connection: &mut PgConnection,
-        metrics: &Metrics,
-    ) -> RecycleResult<Error> {
+    async fn recycle(&self, connected: &mut Connected, metrics: &Metrics) -> RecycleResult<Error> {
         if metrics.age() > OLDEST {
             return Err(RecycleError::message("old"));
         }
         if metrics.last_used() > TRUSTED {
-            within(ALIVE, connection.ping()).await?;
+            within(ALIVE, connected.connection.ping()).await?;
         }
         Ok(())
     }
