@@ -45,7 +45,8 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let wanted = jobs_request::read(&body, &app.catalog)?;
     let requests = wanted.requests();
-    let enqueued = app.store.enqueue_announced(requests, &app.notifier).await?;
+    let mut enqueued = app.store.enqueue_announced(requests, &app.notifier).await?;
+    explain(&app, &mut enqueued).await;
     job_log::enqueued(&enqueued, "an operator");
 
     let is_new = enqueued.iter().any(|job| job.is_new);
@@ -66,6 +67,22 @@ pub(super) async fn create(
             (status, [(header::LOCATION, place)], Json(job)).into_response()
         }
     })
+}
+
+/// Says of handlers' jobs that wait in a closed lane that they do. They are stored: that nobody
+/// can tell is no error.
+async fn explain(app: &App, enqueued: &mut [Enqueued]) {
+    if enqueued.iter().all(|new| new.job.resource_key.is_some()) {
+        return;
+    }
+    let Ok(closed) = app.store.closed().await else {
+        return;
+    };
+    for Enqueued { job, .. } in enqueued {
+        if job.waiting.is_some() && closed.contains_key(&job.lane) {
+            job.waiting = Some("lane_closed".to_owned());
+        }
+    }
 }
 
 /// Jobs, newest first, a page at a time.

@@ -51,6 +51,33 @@ async fn a_refresh_is_enqueued_once_and_asking_again_makes_it_more_urgent(
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_for_a_closed_lane_is_answered_with_that(pool: sqlx::PgPool) -> TestResult {
+    let server = Server::start(&pool).await;
+    let wanted = || {
+        json!([
+            {"kind": "noop", "args": {}},
+            {"kind": "noop", "args": {}, "run_at": "2099-01-01T00:00:00Z"},
+            refresh(1),
+        ])
+    };
+    for (what, expected) in [
+        ("close", ["lane_closed", "lane_closed", "due"]),
+        ("open", ["due", "scheduled", "due"]),
+    ] {
+        let lane = server.post(&format!("/api/lanes/local/{what}"), "").await;
+        body(lane, 200).await;
+
+        let jobs = body(server.post("/api/jobs", wanted()).await, 202).await;
+        let one = body(server.post("/api/jobs", wanted()[0].clone()).await, 202).await;
+
+        let waiting = [0, 1, 2].map(|nth| jobs[nth]["waiting"].clone());
+        assert_eq!(waiting, expected);
+        assert_eq!(one["waiting"], expected[0]);
+    }
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn an_array_is_answered_in_its_order(pool: sqlx::PgPool) -> TestResult {
     let server = Server::start(&pool).await;
     body(server.post("/api/jobs", refresh(7)).await, 202).await;

@@ -16,9 +16,6 @@ use crate::store::{JobRow, StoreError};
 struct Inserted {
     run_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-    /// Until when the lane `local` is closed, if it was ever.
-    closed_until: Option<DateTime<Utc>>,
 }
 
 /// Enqueues them, all or none; answers them in their order.
@@ -44,8 +41,7 @@ async fn insert(db: &Db, asked: &JobRequest, id: Uuid) -> Result<Inserted, Store
         -- name: enqueue_local_one
         insert into larder.jobs (id, lane, kind, args, class, priority, run_at, max_attempts)
         values ($1, 'local', $2, $3, $4, $5, coalesce($6, clock_timestamp()), $7)
-        returning run_at, created_at, clock_timestamp() as "now!",
-                  (select closed_until from larder.lanes where lane = 'local') as closed_until
+        returning run_at, created_at
         "#,
         id,
         asked.kind,
@@ -82,8 +78,7 @@ async fn insert_all(
             $1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::smallint[], $6::timestamptz[], $7::int[]
         ) as n(id, kind, args, class, priority, run_at, max_attempts)
         cross join (select clock_timestamp() as now) t
-        returning run_at, created_at, clock_timestamp() as "now!",
-                  (select closed_until from larder.lanes where lane = 'local') as closed_until
+        returning run_at, created_at
         "#,
         ids,
         &kinds as &[&str],
@@ -99,11 +94,9 @@ async fn insert_all(
 }
 
 fn answer(asked: &JobRequest, id: Uuid, row: &Inserted) -> Enqueued {
-    let is_closed = row.closed_until.is_some_and(|until| until > row.now);
-    let waiting = match (is_closed, row.run_at <= row.now) {
-        (true, _) => "lane_closed",
-        (false, true) => "due",
-        (false, false) => "scheduled",
+    let waiting = match asked.run_at.is_none() || row.run_at <= row.created_at {
+        true => "due",
+        false => "scheduled",
     };
     Enqueued {
         job: JobRow {
