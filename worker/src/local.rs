@@ -66,9 +66,9 @@ impl Local {
                     break;
                 };
                 let _claim = self.in_flight.claim();
-                match claimer.claim(slots.len()).await {
+                match claimer.claim(slots.num_permits()).await {
                     Ok(claim) => {
-                        let all_slots = claim.jobs.len() >= slots.len();
+                        let all_slots = claim.jobs.len() >= slots.num_permits();
                         self.start(claim.jobs, slots, &ended);
                         if !claim.more {
                             break;
@@ -93,17 +93,17 @@ impl Local {
         self.wake.wake_jobs();
     }
 
-    async fn free_slots(&self) -> Option<Vec<OwnedSemaphorePermit>> {
-        let first = tokio::select! {
+    /// All slots that are free, but at least one.
+    async fn free_slots(&self) -> Option<OwnedSemaphorePermit> {
+        let mut slots = tokio::select! {
             permit = Arc::clone(&self.slots).acquire_owned() => permit.ok()?,
             () = self.stop.cancelled() => return None,
         };
-        let mut slots = vec![first];
-        while slots.len() < BATCH {
-            match Arc::clone(&self.slots).try_acquire_owned() {
-                Ok(permit) => slots.push(permit),
-                Err(_) => break,
-            }
+        let others = self.slots.available_permits().min(BATCH - 1);
+        let others = u32::try_from(others).unwrap_or_default();
+        // Somebody may be faster; then one job is claimed, and the next claim is for more.
+        if let Ok(others) = Arc::clone(&self.slots).try_acquire_many_owned(others) {
+            slots.merge(others);
         }
         Some(slots)
     }
@@ -111,7 +111,7 @@ impl Local {
     fn start(
         &self,
         jobs: Vec<ClaimedJob>,
-        mut slots: Vec<OwnedSemaphorePermit>,
+        mut slots: OwnedSemaphorePermit,
         ended: &mpsc::Sender<Ended>,
     ) {
         let Some(token) = jobs.first().map(|job| job.lease_token) else {
@@ -119,7 +119,7 @@ impl Local {
         };
         let lost = self.in_flight.hold(token, jobs.len());
         for job in jobs {
-            let Some(slot) = slots.pop() else {
+            let Some(slot) = slots.split(1) else {
                 // Never: as many are claimed as there are slots.
                 self.in_flight.release(token, 1);
                 continue;

@@ -5,6 +5,9 @@
 //! others have dealt with are not read again by every claim. Now and then it goes
 //! by age alone ([`turns`]), so that what is least urgent has its turn too.
 //!
+//! A claim is a transaction of one statement and waits for no lock, so `now()` is when it looked;
+//! unlike `clock_timestamp()` it is one time for the whole statement, which an index can be read up to.
+//!
 //! The rows that it locked it updates where they lie (`ctid`): nobody can move them meanwhile, and
 //! to find each by its key again took a sixth of the claim. One that somebody changed between
 //! the snapshot and the lock is not there for this claim, and is there for the next from the front.
@@ -155,10 +158,7 @@ impl Claimer {
             LookedRow,
             r#"
             -- name: claim_local
-            with recursive unflushed as materialized (
-                select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
-            ),
-            priorities as (
+            with recursive priorities as (
                 select (select priority from larder.jobs
                         where lane = 'local' and status = 'pending'
                         order by lane, priority, run_at, id limit 1) as priority
@@ -183,10 +183,10 @@ impl Claimer {
                     cross join lateral (
                         select ctid from larder.jobs
                         where lane = 'local' and status = 'pending' and priority >= p.priority
-                          and (priority, run_at) <= (p.priority, (select now from unflushed))
+                          and (priority, run_at) <= (p.priority, now())
                           and kind = any($4)
                           and not exists (select from larder.lanes
-                                          where lane = 'local' and closed_until > (select now from unflushed))
+                                          where lane = 'local' and closed_until > now())
                         order by priority, run_at, id
                         limit $5
                         for update skip locked
@@ -195,9 +195,9 @@ impl Claimer {
                 ))
                 returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
             )
-            select u.now as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
+            select now() as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
                    c.priority, c.run_at
-            from unflushed u
+            from (select set_config('synchronous_commit', 'off', true)) unflushed
             left join claimed c on true
             "#,
             token,
@@ -226,10 +226,7 @@ impl Claimer {
             LookedRow,
             r#"
             -- name: claim_local_after
-            with unflushed as materialized (
-                select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
-            ),
-            claimed as (
+            with claimed as (
                 update larder.jobs
                 set status = 'running',
                     attempt = attempt + 1,
@@ -244,10 +241,10 @@ impl Claimer {
                         select ctid from larder.jobs
                         where lane = 'local' and status = 'pending'
                           and (priority, run_at, id) > (a.priority, a.run_at, a.id)
-                          and (priority, run_at) <= (a.priority, (select now from unflushed))
+                          and (priority, run_at) <= (a.priority, now())
                           and kind = any($7)
                           and not exists (select from larder.lanes
-                                          where lane = 'local' and closed_until > (select now from unflushed))
+                                          where lane = 'local' and closed_until > now())
                         order by priority, run_at, id
                         limit $8
                         for update skip locked
@@ -256,9 +253,9 @@ impl Claimer {
                 ))
                 returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
             )
-            select u.now as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
+            select now() as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
                    c.priority, c.run_at
-            from unflushed u
+            from (select set_config('synchronous_commit', 'off', true)) unflushed
             left join claimed c on true
             "#,
             token,
@@ -283,10 +280,7 @@ impl Claimer {
             LookedRow,
             r#"
             -- name: claim_local_by_age
-            with unflushed as materialized (
-                select set_config('synchronous_commit', 'off', true), clock_timestamp() as now
-            ),
-            claimed as (
+            with claimed as (
                 update larder.jobs
                 set status = 'running',
                     attempt = attempt + 1,
@@ -296,20 +290,20 @@ impl Claimer {
                     leased_until = clock_timestamp() + make_interval(secs => $3)
                 where ctid = any(array(
                     select ctid from larder.jobs
-                    where lane = 'local' and status = 'pending' and run_at <= (select now from unflushed)
+                    where lane = 'local' and status = 'pending' and run_at <= now()
                       and run_at >= coalesce($4::timestamptz, '-infinity')
                       and kind = any($5)
                       and not exists (select from larder.lanes
-                                      where lane = 'local' and closed_until > (select now from unflushed))
+                                      where lane = 'local' and closed_until > now())
                     order by run_at
                     limit $6
                     for update skip locked
                 ))
                 returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
             )
-            select u.now as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
+            select now() as "looked_at!", c.id, c.kind, c.args, c.started_at, c.attempt, c.max_attempts,
                    c.priority, c.run_at
-            from unflushed u
+            from (select set_config('synchronous_commit', 'off', true)) unflushed
             left join claimed c on true
             "#,
             token,
