@@ -23,8 +23,8 @@ use crate::commands::connect::failure;
 /// Jobs in one statement.
 const CHUNK: usize = 5_000;
 
-/// Single inserts before the other kind has its turn.
-const TURN: u32 = 200;
+/// Single inserts before the other way has its turn.
+const TURN: u32 = 400;
 
 /// Connections that put jobs in at once.
 const CONNECTIONS: u32 = 8;
@@ -77,11 +77,14 @@ pub(super) async fn run(
             .await
             .map_err(|error| failure(&error))?;
         rates[0].push(rate(arguments.bulk, bulk(&one, arguments.bulk)).await?);
-        let (bare_single, single) = side_by_side(&mut bare, &one, arguments.single).await?;
+        let singles = [Way::Bare(&mut bare), Way::Ours(&one)];
+        let [bare_single, single] = in_turns(arguments.single, singles).await?;
         rates[1].push(bare_single);
         rates[2].push(single);
-        rates[3].push(rate(arguments.single, spread(&eight, arguments.single, false)).await?);
-        rates[4].push(rate(arguments.single, spread(&eight, arguments.single, true)).await?);
+        let spreads = [Way::Silent(&eight), Way::Announced(&eight)];
+        let [silent, announced] = in_turns(arguments.single, spreads).await?;
+        rates[3].push(silent);
+        rates[4].push(announced);
     }
     let [bulk, bare_single, single, eight, eight_announced] = rates.map(median);
     let mut show = |of, jobs_per_second: f64, beside: Option<(&str, f64)>| {
@@ -124,29 +127,43 @@ async fn rate(
     Ok(f64::from(jobs) / began.elapsed().as_secs_f64())
 }
 
-/// The rates of a bare insert and of ours, in short turns: a machine that others use changes its
-/// pace within a second.
-async fn side_by_side(
-    bare: &mut BareInserter,
-    store: &Store,
-    jobs: u32,
-) -> Result<(f64, f64), Failure> {
+/// A way to put jobs in, one at a time.
+enum Way<'a> {
+    Bare(&'a mut BareInserter),
+    Ours(&'a Store),
+    /// On all connections at once.
+    Silent(&'a Store),
+    /// The same, and whoever waits is woken.
+    Announced(&'a Store),
+}
+
+impl Way<'_> {
+    async fn put_in(&mut self, jobs: u32) -> Result<(), StoreError> {
+        match self {
+            Self::Bare(bare) => bare_singles(bare, jobs).await,
+            Self::Ours(store) => singles(store, jobs, None).await,
+            Self::Silent(store) => spread(store, jobs, false).await,
+            Self::Announced(store) => spread(store, jobs, true).await,
+        }
+    }
+}
+
+/// The rates of two ways, in short turns: a machine that others use changes its pace within a
+/// second.
+async fn in_turns(jobs: u32, mut ways: [Way<'_>; 2]) -> Result<[f64; 2], Failure> {
     let mut took = [Duration::ZERO; 2];
     let mut left = jobs;
     while left > 0 {
         let turn = left.min(TURN);
-        let began = Instant::now();
-        let inserted = bare_singles(bare, turn).await;
-        inserted.map_err(|error| failure(&error))?;
-        took[0] += began.elapsed();
-        let began = Instant::now();
-        let inserted = singles(store, turn, None).await;
-        inserted.map_err(|error| failure(&error))?;
-        took[1] += began.elapsed();
+        for (way, took) in ways.iter_mut().zip(&mut took) {
+            let began = Instant::now();
+            let put_in = way.put_in(turn).await;
+            put_in.map_err(|error| failure(&error))?;
+            *took += began.elapsed();
+        }
         left -= turn;
     }
-    let [bare, ours] = took.map(|took| f64::from(jobs) / took.as_secs_f64());
-    Ok((bare, ours))
+    Ok(took.map(|took| f64::from(jobs) / took.as_secs_f64()))
 }
 
 fn noops(jobs: usize) -> Vec<JobRequest> {
