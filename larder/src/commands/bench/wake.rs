@@ -13,15 +13,19 @@ use serde_json::json;
 use shared::model::JobId;
 use shared::model::kind::{self, AnyArgs};
 use shared::store::bench::{BareInserter, BareWake};
-use shared::store::{JobRequest, Notifier};
-use tokio::time::MissedTickBehavior;
+use shared::store::{JobRequest, Notifier, Store};
+use tokio::time::{Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
-use worker::{Handler, HandlerContext, Handlers, Outcome};
+use tokio_util::task::AbortOnDropHandle;
+use worker::{Handler, HandlerContext, Handlers, Outcome, Worker};
 
 use super::place::Place;
 use super::report::{Report, Times};
 use crate::cli::Failure;
 use crate::commands::connect::failure;
+
+/// Jobs before the other one has its turn.
+const TURN: u32 = 10;
 
 /// Longest wait for the last job. Whoever is not woken polls once a second.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -57,18 +61,21 @@ struct Summary {
     p99_ratio: f64,
 }
 
-/// Measures bare SQL, then the queue.
+/// Measures bare SQL and the queue, in turns: a machine that others use changes its pace within
+/// a second.
 pub(super) async fn run(
     arguments: &Arguments,
     place: &Place,
     report: &mut Report,
 ) -> Result<(), Failure> {
-    report.doing("bare SQL");
-    let waits = wake_bare(arguments, place).await?;
-    let bare = result(arguments, "bare_sql", waits, report)?;
-    report.doing("queue");
-    let waits = wake_queue(arguments, place).await?;
-    let queue = result(arguments, "queue", waits, report)?;
+    report.doing("bare SQL and the queue, in turns");
+    let mut bare = Bare::start(place).await?;
+    let mut queue = Queue::start(place)?;
+    let measured = in_turns(arguments, &mut bare, &mut queue).await;
+    let waits = queue.stop().await;
+    measured?;
+    let bare = result(arguments, "bare_sql", &bare.waits, report)?;
+    let queue = result(arguments, "queue", &waits, report)?;
     let summary = Summary {
         bench: "wake",
         of: "ratio",
@@ -80,10 +87,25 @@ pub(super) async fn run(
     report.add("ratio", &shown, &note, &summary)
 }
 
+async fn in_turns(
+    arguments: &Arguments,
+    bare: &mut Bare,
+    queue: &mut Queue,
+) -> Result<(), Failure> {
+    let mut left = arguments.jobs;
+    while left > 0 {
+        let turn = left.min(TURN);
+        bare.turn(turn, pace(arguments)).await?;
+        queue.turn(turn, pace(arguments)).await?;
+        left -= turn;
+    }
+    Ok(())
+}
+
 fn result(
     arguments: &Arguments,
     of: &'static str,
-    waits: Vec<Duration>,
+    waits: &[Duration],
     report: &mut Report,
 ) -> Result<Times, Failure> {
     let waits = Waits {
@@ -91,65 +113,104 @@ fn result(
         of,
         jobs: arguments.jobs,
         rate: arguments.rate,
-        times: Times::of(&waits),
+        times: Times::of(waits),
     };
     let (shown, note) = waits.times.shown();
     report.add(&of.replace('_', " "), &shown, &note, &waits)?;
     Ok(waits.times)
 }
 
-async fn wake_bare(arguments: &Arguments, place: &Place) -> Result<Vec<Duration>, Failure> {
-    let url = place.database().url();
-    let listener = BareWake::connect(url).await;
-    let mut listener = listener.map_err(|error| failure(&error))?;
-    let inserter = BareInserter::connect(url).await;
-    let mut inserter = inserter.map_err(|error| failure(&error))?;
-    let starts = Arc::new(Starts::default());
-    let seen = Arc::clone(&starts);
-    let listening = tokio::spawn(async move {
-        while let Ok(ids) = listener.next().await {
-            let now = Instant::now();
-            ids.into_iter().for_each(|id| seen.add(id, now));
-        }
-    });
-    let mut pace = pace(arguments);
-    let mut inserted = Vec::new();
-    for _ in 0..arguments.jobs {
-        pace.tick().await;
-        let id = inserter.insert().await.map_err(|error| failure(&error))?;
-        inserted.push((id, Instant::now()));
-    }
-    let waits = starts.waits(&inserted).await;
-    listening.abort();
-    waits
+/// A connection that inserts, and one that listens and claims.
+struct Bare {
+    inserter: BareInserter,
+    starts: Arc<Starts<i64>>,
+    waits: Vec<Duration>,
+    _listening: AbortOnDropHandle<()>,
 }
 
-async fn wake_queue(arguments: &Arguments, place: &Place) -> Result<Vec<Duration>, Failure> {
-    let starts = Arc::new(Starts::default());
-    let worker = place.worker(Handlers::shipped().with(Timed(Arc::clone(&starts))), 64)?;
-    let stop = CancellationToken::new();
-    let enqueued = async {
-        let store = place.store(2)?;
-        let notifier = Notifier::start(&store, &stop);
-        let request = [JobRequest::handler(kind::NOOP, json!({}))];
-        let mut pace = pace(arguments);
+impl Bare {
+    async fn start(place: &Place) -> Result<Self, Failure> {
+        let url = place.database().url();
+        let listener = BareWake::connect(url).await;
+        let mut listener = listener.map_err(|error| failure(&error))?;
+        let inserter = BareInserter::connect(url).await;
+        let starts = Arc::new(Starts::default());
+        let seen = Arc::clone(&starts);
+        let listening = tokio::spawn(async move {
+            while let Ok(ids) = listener.next().await {
+                let now = Instant::now();
+                ids.into_iter().for_each(|id| seen.add(id, now));
+            }
+        });
+        Ok(Self {
+            inserter: inserter.map_err(|error| failure(&error))?,
+            starts,
+            waits: Vec::new(),
+            _listening: AbortOnDropHandle::new(listening),
+        })
+    }
+
+    async fn turn(&mut self, jobs: u32, mut pace: Interval) -> Result<(), Failure> {
         let mut inserted = Vec::new();
-        for _ in 0..arguments.jobs {
+        for _ in 0..jobs {
             pace.tick().await;
-            let enqueued = store.enqueue_announced(&request, &notifier).await;
+            let id = self.inserter.insert().await;
+            let now = Instant::now();
+            inserted.push((id.map_err(|error| failure(&error))?, now));
+        }
+        self.waits.extend(self.starts.waits(&inserted).await?);
+        Ok(())
+    }
+}
+
+/// A worker, and who enqueues for it.
+struct Queue {
+    worker: Worker,
+    store: Store,
+    notifier: Notifier,
+    stop: CancellationToken,
+    starts: Arc<Starts<JobId>>,
+    waits: Vec<Duration>,
+}
+
+impl Queue {
+    fn start(place: &Place) -> Result<Self, Failure> {
+        let store = place.store(2)?;
+        let stop = CancellationToken::new();
+        let starts = Arc::new(Starts::default());
+        Ok(Self {
+            worker: place.worker(Handlers::shipped().with(Timed(Arc::clone(&starts))), 64)?,
+            notifier: Notifier::start(&store, &stop),
+            store,
+            stop,
+            starts,
+            waits: Vec::new(),
+        })
+    }
+
+    async fn turn(&mut self, jobs: u32, mut pace: Interval) -> Result<(), Failure> {
+        let request = [JobRequest::handler(kind::NOOP, json!({}))];
+        let mut inserted = Vec::new();
+        for _ in 0..jobs {
+            pace.tick().await;
+            let enqueued = self.store.enqueue_announced(&request, &self.notifier).await;
             let now = Instant::now();
             let enqueued = enqueued.map_err(|error| failure(&error))?;
             inserted.extend(enqueued.iter().map(|enqueued| (enqueued.job.id, now)));
         }
-        starts.waits(&inserted).await
-    };
-    let waits = enqueued.await;
-    stop.cancel();
-    worker.stop().await;
-    waits
+        self.waits.extend(self.starts.waits(&inserted).await?);
+        Ok(())
+    }
+
+    /// Stops the worker; answers how long each job waited.
+    async fn stop(self) -> Vec<Duration> {
+        self.stop.cancel();
+        self.worker.stop().await;
+        self.waits
+    }
 }
 
-fn pace(arguments: &Arguments) -> tokio::time::Interval {
+fn pace(arguments: &Arguments) -> Interval {
     let mut pace = tokio::time::interval(Duration::from_secs(1) / arguments.rate);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     pace
@@ -172,9 +233,13 @@ impl<K: Eq + Hash> Starts<K> {
     /// How long each waited, once all have started.
     async fn waits(&self, inserted: &[(K, Instant)]) -> Result<Vec<Duration>, Failure> {
         let deadline = Instant::now() + PATIENCE;
-        while self.with(|starts| starts.len()) < inserted.len() {
+        let started = |starts: &mut HashMap<K, Instant>| {
+            let started = inserted.iter().filter(|(id, _)| starts.contains_key(id));
+            started.count()
+        };
+        while self.with(started) < inserted.len() {
             if Instant::now() > deadline {
-                let started = self.with(|starts| starts.len());
+                let started = self.with(started);
                 return Err(Failure::new(format!(
                     "{started} of {} jobs started",
                     inserted.len()
