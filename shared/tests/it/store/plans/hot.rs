@@ -17,6 +17,7 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
     let leak = |text: String| -> &'static str { text.leak() };
     vec![
         ("look", "'{noop}', '{}', '{}', null", ""),
+        ("lanes_now", "", ""),
         ("admit_lock", "'coins'", ""),
         ("admit_count", "'coins'", ""),
         ("admit_state", "'coins'", ""),
