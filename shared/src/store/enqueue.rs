@@ -73,7 +73,7 @@ impl Store {
     /// A refresh of a resource that has a live job is answered with that job, made as
     /// urgent as the more urgent of the two. Nobody is told:
     /// [`Store::enqueue_announced`] wakes who waits. Nor is it looked up for jobs of handlers
-    /// whether their lane is closed, which would be a sixth of what they cost: each is `due`
+    /// whether their lane is closed, which would be an eighth of what they cost: each is `due`
     /// or `scheduled`.
     ///
     /// # Errors
