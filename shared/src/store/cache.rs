@@ -96,15 +96,10 @@ impl Store {
             EndedRefresh,
             r#"
             -- name: ended_refreshes
-            select f.id as "id: JobId",
-                   case f.status when 'completed' then null
-                                 else coalesce(f.errors #>> '{-1,error}', 'cancelled') end as error
-            from unnest($1::uuid[]) as asked(id)
-            -- One by one: what the statistics say of a day's first hours can make a list a scan of it.
-            cross join lateral (
-                select id, status, errors from larder.finished_jobs where id = asked.id
-                order by completed_at desc limit 1
-            ) f
+            select id as "id!: JobId",
+                   case status when 'completed' then null
+                               else coalesce(errors #>> '{-1,error}', 'cancelled') end as error
+            from larder.ended($1)
             "#,
             &ids,
         )
