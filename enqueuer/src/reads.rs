@@ -24,6 +24,7 @@
 
 mod access;
 mod answer;
+mod attention;
 mod coding;
 mod compose;
 mod copies;

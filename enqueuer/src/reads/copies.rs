@@ -15,7 +15,6 @@
 //! age when it was loaded, and the time since.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -23,9 +22,9 @@ use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use shared::model::ResourceKey;
 use shared::store::{CachedEntry, Closed, EntryMark};
-use tokio::sync::Notify;
 
 use super::answer::Answer;
+use super::attention::Attention;
 use super::demand::Counter;
 use super::held::Held;
 
@@ -70,9 +69,8 @@ pub(crate) struct Copies {
     answers: Cache<Box<str>, Arc<Answer>, Bytes>,
     absent: Cache<ResourceKey, f64>,
     closed: RwLock<HashMap<String, (Closed, f64)>>,
-    /// Whether somebody was answered since the last look.
-    were_read: AtomicBool,
-    first_read: Notify,
+    /// Whether anybody reads what is kept.
+    pub(super) attention: Attention,
 }
 
 impl Copies {
@@ -100,8 +98,7 @@ impl Copies {
             ),
             absent: Cache::new(MOST_ABSENT),
             closed: RwLock::default(),
-            were_read: AtomicBool::new(false),
-            first_read: Notify::new(),
+            attention: Attention::default(),
         }
     }
 
@@ -120,29 +117,6 @@ impl Copies {
     pub(super) fn kept(&self, key: &ResourceKey) -> Option<(i64, bool)> {
         let held = self.entries.peek(key)?;
         Some((held.state.revision, held.state.was_read()))
-    }
-
-    /// Notes that somebody is answered from what is kept.
-    pub(super) fn note_read(&self) {
-        // Mostly it is noted already: then no cache line changes hands.
-        if !self.were_read.load(Ordering::Relaxed) && !self.were_read.swap(true, Ordering::AcqRel) {
-            self.first_read.notify_one();
-        }
-    }
-
-    /// A look begins: reads from here on count for the next one.
-    pub(super) fn expect_reads(&self) {
-        self.were_read.store(false, Ordering::Release);
-    }
-
-    /// Whether somebody was answered since the last look began.
-    pub(super) fn were_read(&self) -> bool {
-        self.were_read.load(Ordering::Acquire)
-    }
-
-    /// Waits for the first such answer. One waiter: the keeper.
-    pub(super) async fn first_read(&self) {
-        self.first_read.notified().await;
     }
 
     /// The resources whose entries are kept.

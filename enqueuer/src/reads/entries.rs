@@ -25,6 +25,7 @@ impl Entries {
     ///
     /// 503 if the database is needed and away.
     pub(super) async fn load(app: &App, resources: &[ResourceSpec]) -> Result<Self, Problem> {
+        app.copies.attention.awake().await;
         let mut entries = Self::default();
         let mut missing = Vec::new();
         for resource in resources {
@@ -127,7 +128,7 @@ impl Needs {
 /// Counts a read for demand.
 pub(super) fn count(reading: &Reading<'_>, entries: &Entries) {
     let Reading { app, request, .. } = reading;
-    app.copies.note_read();
+    app.copies.attention.note_read();
     let mut missing = Vec::new();
     for resource in &request.resources {
         match entries.get(&resource.key) {

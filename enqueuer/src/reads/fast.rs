@@ -2,7 +2,7 @@
 //!
 //! Taken before the router, so that the common read costs a look into a table and a copy of
 //! some headers. Whatever is not common (a preference, an origin, an answer that has to be
-//! renewed, fetched, composed or compressed first, a wrong secret) goes the whole way, which
+//! renewed, fetched, composed or compressed first, a wrong secret, the first one after a pause) goes the whole way, which
 //! would give the same answer.
 
 use axum::body::Bytes;
@@ -21,7 +21,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>) -> Option<Response<Full
         return None;
     }
     let words = request.uri().path_and_query()?.as_str();
-    if !words.starts_with("/proxy/") {
+    if !words.starts_with("/proxy/") || app.copies.attention.is_paused() {
         return None;
     }
     let answer = app.copies.answer(words)?;
@@ -47,7 +47,7 @@ pub(crate) fn answer<B>(app: &App, request: &Request<B>) -> Option<Response<Full
     }
     let response = answer.respond_at_once(now, &wish)?;
     answer.count(now);
-    app.copies.note_read();
+    app.copies.attention.note_read();
     for state in answer.parts() {
         app.demand.count(&state.counter);
         state.note_read();

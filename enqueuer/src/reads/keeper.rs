@@ -12,8 +12,8 @@
 //!   what was not is forgotten.
 //!
 //! While nothing is kept and nobody waits, the database is left alone. While nobody reads, and
-//! announcements arrive, it is asked every [`QUIET_POLL`]; the first read after a while asks at
-//! once.
+//! announcements arrive, it is asked every [`QUIET_POLL`]; the first read after a while waits for
+//! a look, so that it, too, gets nothing that a lost announcement left to be old.
 //!
 //! # When the database is away
 //!
@@ -102,8 +102,9 @@ pub(crate) async fn run(app: &App, mut wishes: Wishes) {
         tokio::pin!(woken);
         woken.as_mut().enable();
         // Before the look: who reads while it runs may miss what it finds.
-        app.copies.expect_reads();
+        app.copies.attention.expect_reads();
         look(app, &mut position).await;
+        app.copies.attention.end_pause();
         if compared.elapsed() >= COMPARE {
             compare(app).await;
             compared = Instant::now();
@@ -119,8 +120,11 @@ pub(crate) async fn run(app: &App, mut wishes: Wishes) {
                 () = app.stop.cancelled() => return,
                 () = &mut woken, if looked.elapsed() >= GAP => break,
                 () = tokio::time::sleep_until(looked + poll) => break,
+                () = tokio::time::sleep_until(looked + POLL), if poll > POLL && !app.copies.attention.is_paused() => {
+                    app.copies.attention.pause();
+                }
                 // The next look comes sooner.
-                () = app.copies.first_read() => {}
+                () = app.copies.attention.first_read() => {}
                 taken = wishes.0.recv_many(&mut batch, MOST_LOADS) => {
                     if taken == 0 {
                         return;
@@ -139,7 +143,7 @@ pub(crate) async fn run(app: &App, mut wishes: Wishes) {
 
 /// Whether a look may wait, since nobody would see what it brings.
 fn is_quiet(app: &App) -> bool {
-    app.wake.is_listening() && !app.copies.were_read() && app.flights.is_empty()
+    app.wake.is_listening() && !app.copies.attention.were_read() && app.flights.is_empty()
 }
 
 async fn load(app: &App, batch: &mut Vec<Load>) {

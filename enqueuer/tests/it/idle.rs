@@ -37,7 +37,7 @@ async fn an_idle_enqueuer_does_less_than_a_statement_a_second(pool: sqlx::PgPool
 
 /// Nothing announces this change: only a look can find it.
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn after_a_pause_a_reader_waits_for_no_announcement(pool: sqlx::PgPool) -> TestResult {
+async fn the_first_read_after_a_pause_needs_no_announcement(pool: sqlx::PgPool) -> TestResult {
     let server = Server::start(&pool).await;
     server.fill().await;
     body(server.get(ONE).send().await?, 200).await;
@@ -48,14 +48,7 @@ async fn after_a_pause_a_reader_waits_for_no_announcement(pool: sqlx::PgPool) ->
         r#"update larder.entries set body = '{"id":1,"price":2.20}' where resource_key like '%id=1'"#,
     )
     .await;
-    let started = Instant::now();
-    while body(server.get(ONE).send().await?, 200).await["data"][0]["price"] != 2.20 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
+    let read = body(server.get(ONE).send().await?, 200).await;
+    assert_eq!(read["data"][0]["price"], 2.20);
     Ok(())
 }
