@@ -59,6 +59,7 @@ impl Local {
         loop {
             tokio::select! {
                 () = self.due.notified() => {}
+                () = claimer.looked_back() => {}
                 () = self.stop.cancelled() => break,
             }
             while !self.stop.is_cancelled() {
@@ -68,14 +69,14 @@ impl Local {
                 let _claim = self.in_flight.claim();
                 match claimer.claim(slots.num_permits()).await {
                     Ok(claim) => {
-                        let all_slots = claim.jobs.len() >= slots.num_permits();
                         self.start(claim.jobs, slots, &ended);
-                        if !claim.more {
-                            break;
+                        if claim.more {
+                            continue;
                         }
-                        if !all_slots {
-                            // Somebody may wait for these few: they begin before the next claim.
-                            tokio::task::yield_now().await;
+                        // Somebody may wait for these few: they begin before the claimer looks.
+                        tokio::task::yield_now().await;
+                        if !claimer.look_back().await {
+                            break;
                         }
                     }
                     Err(error) => {

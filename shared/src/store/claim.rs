@@ -2,21 +2,24 @@
 //!
 //! One [`Claimer`] a process, on a connection that it keeps: a claim is one round trip.
 //! It remembers how far it got in each priority ([`position`]), so that the rows that it and
-//! others have dealt with are not read again by every claim. Now and then it goes
-//! by age alone ([`turns`]), so that what is least urgent has its turn too.
+//! others have dealt with are not read again by every claim; what it passed by so, it looks for
+//! beside them ([`passed`]). Now and then it goes by age alone ([`turns`]), so that what is least
+//! urgent has its turn too.
 //!
 //! A claim is a transaction of one statement and waits for no lock, so `now()` is when it looked;
 //! unlike `clock_timestamp()` it is one time for the whole statement, which an index can be read up to.
 //!
 //! The rows that it locked it updates where they lie (`ctid`): nobody can move them meanwhile, and
 //! to find each by its key again took a sixth of the claim. One that somebody changed between
-//! the snapshot and the lock is not there for this claim, and is there for the next from the front.
+//! the snapshot and the lock is not there for this claim, and is found by the next look.
 
+mod looks;
+mod passed;
 mod position;
 mod row;
 mod turns;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use sqlx::Postgres;
@@ -28,7 +31,8 @@ use super::db::Db;
 use super::{Store, StoreError, seconds};
 use crate::model::JobId;
 
-use position::{Found, Place, Position};
+use passed::Passed;
+use position::{Found, Position};
 use row::{ClaimedRow, LookedRow};
 use turns::Turns;
 
@@ -58,7 +62,7 @@ pub struct ClaimedJob {
 pub struct Claim {
     /// The jobs, in no particular order.
     pub jobs: Vec<ClaimedJob>,
-    /// Whether claiming again at once may find more.
+    /// Whether claiming again at once may find more, whatever was passed by.
     pub more: bool,
 }
 
@@ -71,6 +75,7 @@ pub struct Claimer {
     lease: Duration,
     position: Position,
     turns: Turns,
+    passed: Passed,
 }
 
 impl Store {
@@ -82,6 +87,7 @@ impl Store {
         Claimer {
             db: self.db.promptly(),
             worker: worker.to_owned(),
+            passed: Passed::new(self.db.clone(), kinds.clone()),
             kinds,
             lease,
             position: Position::default(),
@@ -94,8 +100,8 @@ impl Claimer {
     /// Claims up to `most` due jobs, unless the lane is closed.
     ///
     /// Lowest `priority` number first, then longest due, from the places on that the last
-    /// claims reached; from the front once a second, and whenever too few were found. Every
-    /// tenth claim takes the longest due whatever their priority, so that nothing starves.
+    /// claims reached. Every tenth claim takes the longest due whatever their priority, so that
+    /// nothing starves. Before it claims it looks for what it passed by, if it is time to.
     ///
     /// The claim need not survive a crash of Postgres: a job whose claim was lost is
     /// ready again, as after a lease that ran out. So its commit is not waited for.
@@ -104,15 +110,36 @@ impl Claimer {
     ///
     /// Whatever the database reports.
     pub async fn claim(&mut self, most: usize) -> Result<Claim, StoreError> {
+        self.look_back().await;
         let token = Uuid::new_v4();
-        let rows = match self.turns.is_by_age() {
-            true => self.by_age(token, most).await?,
-            false => self.by_priority(token, most).await?,
+        let rows = if self.passed.has_found() {
+            self.by_id(token, most).await?
+        } else if self.position.is_new() {
+            Vec::new()
+        } else if self.turns.is_by_age() {
+            self.by_age(token, most).await?
+        } else {
+            self.by_priority(token, most).await?
         };
         Ok(Claim {
-            more: rows.len() >= most || self.position.wants_front(Instant::now()),
+            more: rows.len() >= most || self.passed.has_found(),
             jobs: rows.into_iter().map(|row| row.job(token)).collect(),
         })
+    }
+
+    /// Looks for what claims passed by, if it is time to: it is once a second, and whenever a
+    /// claim found too little. Answers whether there is something to claim.
+    ///
+    /// A look that takes long goes on beside the claims: see [`looked_back`](Self::looked_back).
+    pub async fn look_back(&mut self) -> bool {
+        self.passed.look(&mut self.position, &mut self.turns).await
+    }
+
+    /// Waits until there may be something that was passed by: for ever, if all has been looked at.
+    ///
+    /// Whoever drops this and waits anew misses nothing.
+    pub async fn looked_back(&mut self) {
+        self.passed.wait(&mut self.position, &mut self.turns).await;
     }
 
     async fn by_priority(
@@ -120,56 +147,43 @@ impl Claimer {
         token: Uuid,
         most: usize,
     ) -> Result<Vec<ClaimedRow>, StoreError> {
-        let began = Instant::now();
-        let after = self.position.start(began);
-        let from_front = after.is_none();
-        let (looked_at, rows) = match after {
-            None => self.claim_first(token, most).await?,
-            Some(after) => self.claim_after(token, &after, most).await?,
-        };
-        let found = Found {
+        let (looked_at, rows) = self.claim_after(token, most).await?;
+        self.turns.ended_by_priority();
+        self.position.claimed(&Found {
             jobs: rows.iter().map(ClaimedRow::place).collect(),
             short: rows.len() < most,
             looked_at,
-        };
-        self.turns.ended_by_priority();
-        let took = began.elapsed();
-        self.position
-            .ended(from_front, &found, Instant::now(), took);
+        });
         Ok(rows)
     }
 
     async fn by_age(&mut self, token: Uuid, most: usize) -> Result<Vec<ClaimedRow>, StoreError> {
-        let began = Instant::now();
-        let from = self.turns.start(began);
-        let (_, rows) = self.claim_oldest(token, from, most).await?;
+        let (looked_at, rows) = self.claim_oldest(token, most).await?;
         let reached = rows.iter().map(|row| row.run_at).max();
-        let (now, took) = (Instant::now(), began.elapsed());
-        self.turns.ended_by_age(from.is_none(), reached, now, took);
+        let short = rows.len() < most;
+        self.turns.ended_by_age(reached, short, looked_at);
+        self.position.fell_short(short);
         Ok(rows)
     }
 
-    async fn claim_first(
-        &mut self,
+    async fn by_id(&mut self, token: Uuid, most: usize) -> Result<Vec<ClaimedRow>, StoreError> {
+        let ids = self.passed.take(most);
+        let (_, rows) = self.claim_passed(token, &ids).await?;
+        Ok(rows)
+    }
+
+    async fn claim_passed(
+        &self,
         token: Uuid,
-        most: usize,
+        ids: &[Uuid],
     ) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError> {
+        // `status::text`, so that no partial index can be taken: by its key, whatever the planner
+        // believes.
         let claim = sqlx::query_as!(
             LookedRow,
             r#"
-            -- name: claim_local
-            with recursive priorities as (
-                select (select priority from larder.jobs
-                        where lane = 'local' and status = 'pending'
-                        order by lane, priority, run_at, id limit 1) as priority
-                union all
-                select (select priority from larder.jobs
-                        where lane = 'local' and status = 'pending' and priority > p.priority
-                        order by lane, priority, run_at, id limit 1)
-                from priorities p
-                where p.priority is not null
-            ),
-            claimed as (
+            -- name: claim_local_passed
+            with claimed as (
                 update larder.jobs
                 set status = 'running',
                     attempt = attempt + 1,
@@ -178,20 +192,12 @@ impl Claimer {
                     leased_by = $2,
                     leased_until = clock_timestamp() + make_interval(secs => $3)
                 where ctid = any(array(
-                    select j.ctid
-                    from priorities p
-                    cross join lateral (
-                        select ctid from larder.jobs
-                        where lane = 'local' and status = 'pending' and priority >= p.priority
-                          and (priority, run_at) <= (p.priority, now())
-                          and kind = any($4)
-                          and not exists (select from larder.lanes
-                                          where lane = 'local' and closed_until > now())
-                        order by priority, run_at, id
-                        limit $5
-                        for update skip locked
-                    ) j
-                    limit $5
+                    select ctid from larder.jobs
+                    where id = any($4) and lane = 'local' and status::text = 'pending' and run_at <= now()
+                      and kind = any($5)
+                      and not exists (select from larder.lanes
+                                      where lane = 'local' and closed_until > now())
+                    for update skip locked
                 ))
                 returning id, kind, args, started_at, attempt, max_attempts, priority, run_at
             )
@@ -203,18 +209,18 @@ impl Claimer {
             token,
             self.worker,
             seconds(self.lease),
+            ids,
             &self.kinds,
-            i64::try_from(most).unwrap_or(i64::MAX),
         );
         fetch(&self.db, claim).await
     }
 
     async fn claim_after(
-        &mut self,
+        &self,
         token: Uuid,
-        after: &[(i16, Place)],
         most: usize,
     ) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError> {
+        let after = self.position.places();
         let priorities: Vec<i16> = after.iter().map(|(priority, _)| *priority).collect();
         let times: Vec<DateTime<Utc>> = after.iter().map(|(_, place)| place.run_at).collect();
         let ids: Vec<Uuid> = after.iter().map(|(_, place)| place.id).collect();
@@ -271,9 +277,8 @@ impl Claimer {
     }
 
     async fn claim_oldest(
-        &mut self,
+        &self,
         token: Uuid,
-        from: Option<DateTime<Utc>>,
         most: usize,
     ) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError> {
         let claim = sqlx::query_as!(
@@ -309,7 +314,7 @@ impl Claimer {
             token,
             self.worker,
             seconds(self.lease),
-            from as Option<DateTime<Utc>>,
+            self.turns.reached(),
             &self.kinds,
             i64::try_from(most).unwrap_or(i64::MAX),
         );

@@ -203,7 +203,7 @@ async fn claim(
         if !outcomes.is_empty() && ended.send(outcomes).await.is_err() {
             break;
         }
-        if !claim.more {
+        if !claim.more && !claimer.look_back().await {
             tokio::time::sleep(REST).await;
         }
     }

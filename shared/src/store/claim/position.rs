@@ -5,40 +5,48 @@
 //! every job that was finished since, and its time grows from 0.2 to 57 ms in 5 minutes
 //! at 2,000 jobs/s. A job becomes due at the time that it is ordered by, so in each priority
 //! what can be claimed next stands behind what was claimed last: from there on a claim stays
-//! at 0.2 ms, however many priorities there are.
-//!
-//! What is put in before that place is found from the front only: a job of a priority that
-//! was not seen yet, a `run_at` in the past, one that waits again because its worker died.
-//! Claims go there
-//!
-//! - once a second, and
-//! - whenever one from the last places found fewer jobs than asked for,
-//!
-//! but spend no more than about a twentieth of the time on it, whatever it costs.
+//! at 0.2 ms, however many priorities there are. What is put in before that place, claims
+//! pass by: see [`super::passed`].
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-/// Longest time between two claims from the front, unless they are slow.
-const FRONT_EVERY: Duration = Duration::from_secs(1);
-
-/// A claim from the front is followed by this many times its own duration without one.
-const SPARE: u32 = 20;
-
-/// Most priorities whose places are kept; the rest is found from the front.
-const MOST: usize = 32;
+/// Most priorities whose places are kept.
+pub(super) const MOST: usize = 32;
 
 /// A job that became due may be committed so much later.
 const SLACK: TimeDelta = TimeDelta::milliseconds(250);
+
+/// Until when all that was due at `looked_at` has been seen, but for what is committed late.
+pub(super) fn seen_until(looked_at: DateTime<Utc>) -> DateTime<Utc> {
+    looked_at - SLACK
+}
 
 /// A place in the claim order of one priority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) run_at: DateTime<Utc>,
     pub(super) id: Uuid,
+}
+
+impl Place {
+    /// The last place before this one.
+    fn before(self) -> Self {
+        Self {
+            id: Uuid::from_u128(self.id.as_u128().saturating_sub(1)),
+            ..self
+        }
+    }
+
+    /// The place up to which everything has been seen by a look at this time.
+    fn seen(looked_at: DateTime<Utc>) -> Self {
+        Self {
+            run_at: seen_until(looked_at),
+            id: Uuid::nil(),
+        }
+    }
 }
 
 /// What a claim found.
@@ -52,86 +60,71 @@ pub(super) struct Found {
     pub(super) looked_at: DateTime<Utc>,
 }
 
-/// How far claims have got, and when to start from the front again.
+/// How far claims have got.
 #[derive(Debug, Default)]
 pub(super) struct Position {
     reached: BTreeMap<i16, Place>,
-    /// When the last claim from the front ended, and how long it took.
-    front: Option<(Instant, Duration)>,
-    /// The last claim from the places found too little.
+    /// The last claim found too little, and nobody looked since what it passed by.
     short: bool,
 }
 
 impl Position {
-    /// After which place to claim in which priority, the most urgent first; `None` for from
-    /// the front.
-    pub(super) fn start(&self, now: Instant) -> Option<Vec<(i16, Place)>> {
-        let since = self
-            .front
-            .map(|(at, _)| now.saturating_duration_since(at))?;
-        let is_new = self.reached.is_empty();
-        if is_new || self.wants_front(now) || since >= FRONT_EVERY.max(self.spare()) {
-            return None;
-        }
+    /// After which place to claim in which priority, the most urgent first.
+    pub(super) fn places(&self) -> Vec<(i16, Place)> {
         let places = self.reached.iter();
-        Some(
-            places
-                .map(|(priority, place)| (*priority, *place))
-                .collect(),
-        )
+        places
+            .map(|(priority, place)| (*priority, *place))
+            .collect()
     }
 
-    /// A claim ended at `now` and took `took`.
-    pub(super) fn ended(&mut self, from_front: bool, found: &Found, now: Instant, took: Duration) {
-        if from_front {
-            self.front = Some((now, took));
-            // In what it took there is nothing left before its last one: the places may have
-            // been too far on.
-            for (priority, _) in &found.jobs {
-                self.reached.remove(priority);
-            }
-        }
+    /// Whether no priority is known.
+    pub(super) fn is_new(&self) -> bool {
+        self.reached.is_empty()
+    }
+
+    /// Whether there may be jobs that claims passed by, since one found too little.
+    pub(super) fn is_short(&self) -> bool {
+        self.short
+    }
+
+    /// A claim from the places ended.
+    pub(super) fn claimed(&mut self, found: &Found) {
         for (priority, place) in &found.jobs {
             let reached = self.reached.entry(*priority).or_insert(*place);
             *reached = (*reached).max(*place);
         }
         if found.short {
-            // Everything that was due has been taken; what is committed late may still come.
-            let all = Place {
-                run_at: found.looked_at - SLACK,
-                id: Uuid::nil(),
-            };
+            let all = Place::seen(found.looked_at);
             for reached in self.reached.values_mut() {
                 *reached = all;
             }
         }
-        self.short = found.short && !from_front;
+        self.fell_short(found.short);
         while self.reached.len() > MOST {
-            let oldest = self.reached.iter().min_by_key(|(_, place)| **place);
+            // Of those that had jobs at the same time, the least urgent.
+            let oldest = self.reached.iter().rev().min_by_key(|(_, place)| **place);
             let Some((&oldest, _)) = oldest else { break };
             self.reached.remove(&oldest);
         }
     }
 
-    /// Whether the next claim goes to the front because the last one fell short.
-    pub(super) fn wants_front(&self, now: Instant) -> bool {
-        let rested = self
-            .front
-            .is_none_or(|(at, _)| now.saturating_duration_since(at) >= self.spare());
-        self.short && rested
+    /// Whether the last claim found too little: what was passed by is to be looked for.
+    pub(super) fn fell_short(&mut self, short: bool) {
+        self.short = short;
     }
 
-    fn spare(&self) -> Duration {
-        self.front
-            .map_or(Duration::ZERO, |(_, took)| took.saturating_mul(SPARE))
+    /// Claims of this priority start with the job at this place, or earlier.
+    pub(super) fn start_with(&mut self, priority: i16, first: Place, looked_at: DateTime<Utc>) {
+        // One that became due before it may be committed after it.
+        let start = first.before().min(Place::seen(looked_at));
+        let reached = self.reached.entry(priority).or_insert(start);
+        *reached = (*reached).min(start);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MS: Duration = Duration::from_millis(1);
 
     fn at(secs: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(secs)
@@ -155,94 +148,66 @@ mod tests {
         }
     }
 
-    /// A position after a full claim from the front that took 1 ms.
-    fn claimed(now: Instant) -> Position {
+    /// A position after a claim that found as many as it asked for.
+    fn claimed() -> Position {
         let mut position = Position::default();
-        assert_eq!(position.start(now), None);
-        position.ended(true, &found(&[(10, 50), (20, 10)], false), now, MS);
+        assert!(position.is_new());
+        position.claimed(&found(&[(10, 50), (20, 10)], false));
         position
     }
 
     #[test]
     fn claims_go_on_where_the_last_one_of_each_priority_ended() {
-        let now = Instant::now();
-        let mut position = claimed(now);
-        assert_eq!(
-            position.start(now),
-            Some(vec![(10, place(50)), (20, place(10))])
-        );
-        position.ended(false, &found(&[(20, 30), (20, 20)], false), now, MS);
-        assert_eq!(
-            position.start(now),
-            Some(vec![(10, place(50)), (20, place(30))])
-        );
+        let mut position = claimed();
+        assert_eq!(position.places(), [(10, place(50)), (20, place(10))]);
+        position.claimed(&found(&[(20, 30), (20, 20)], false));
+        assert_eq!(position.places(), [(10, place(50)), (20, place(30))]);
     }
 
     #[test]
     fn a_claim_that_took_all_moves_every_place_to_a_moment_ago() {
-        let now = Instant::now();
-        let mut position = claimed(now);
-        position.ended(false, &found(&[(20, 30)], true), now, MS);
+        let mut position = claimed();
+        assert!(!position.is_short());
+        position.claimed(&found(&[(20, 30)], true));
         let all = Place {
             run_at: at(1_000) - SLACK,
             id: Uuid::nil(),
         };
-        assert_eq!(position.start(now), Some(vec![(10, all), (20, all)]));
+        assert_eq!(position.places(), [(10, all), (20, all)]);
+        assert!(position.is_short());
+        position.fell_short(false);
+        assert!(!position.is_short());
     }
 
     #[test]
-    fn once_a_second_they_start_from_the_front() {
-        let now = Instant::now();
-        let position = claimed(now);
-        assert!(position.start(now + 999 * MS).is_some());
-        assert_eq!(position.start(now + 1000 * MS), None);
+    fn claims_start_with_a_job_that_they_are_shown() {
+        let mut position = claimed();
+        position.start_with(10, place(5), at(1_000));
+        position.start_with(20, place(30), at(1_000));
+        position.start_with(30, place(7), at(1_000));
+        let before = |secs| Place {
+            id: Uuid::from_u128(6),
+            ..place(secs)
+        };
+        let expected = [(10, before(5)), (20, place(10)), (30, before(7))];
+        assert_eq!(position.places(), expected);
     }
 
     #[test]
-    fn a_claim_that_falls_short_is_followed_by_one_from_the_front() {
-        let now = Instant::now();
-        let mut position = claimed(now);
-        let later = now + 30 * MS;
-        position.ended(false, &found(&[], true), later, MS);
-        assert!(position.wants_front(later));
-        assert_eq!(position.start(later), None);
-        position.ended(true, &found(&[], true), later, MS);
-        assert!(!position.wants_front(later));
-        assert!(position.start(later).is_some());
-    }
-
-    #[test]
-    fn slow_claims_from_the_front_are_rare() {
-        let now = Instant::now();
-        let mut position = claimed(now);
-        position.ended(true, &found(&[], true), now, 100 * MS);
-        position.ended(false, &found(&[], true), now, MS);
-        for quiet in [0, 1000, 1999] {
-            assert!(position.start(now + quiet * MS).is_some());
-        }
-        assert_eq!(position.start(now + 2000 * MS), None);
-    }
-
-    #[test]
-    fn a_full_claim_from_the_front_moves_the_places_of_what_it_took_back() {
-        let now = Instant::now();
-        let mut position = claimed(now);
-        position.ended(true, &found(&[(10, 5)], false), now, MS);
-        assert_eq!(
-            position.start(now),
-            Some(vec![(10, place(5)), (20, place(10))])
-        );
+    fn a_job_that_they_are_shown_hides_none_that_is_committed_later() {
+        let mut position = Position::default();
+        position.start_with(10, place(1_000), at(1_000));
+        assert_eq!(position.places(), [(10, Place::seen(at(1_000)))]);
     }
 
     #[test]
     fn of_many_priorities_those_are_kept_that_had_jobs_last() {
-        let now = Instant::now();
-        let mut position = claimed(now);
+        let mut position = claimed();
         let jobs: Vec<(i16, i64)> = (0..40)
             .map(|nth| (100 + nth, 100 + i64::from(nth)))
             .collect();
-        position.ended(false, &found(&jobs, false), now, MS);
-        let kept = position.start(now).unwrap();
+        position.claimed(&found(&jobs, false));
+        let kept = position.places();
         assert_eq!(kept.len(), MOST);
         assert_eq!(kept[0].0, 108);
     }

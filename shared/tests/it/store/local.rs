@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use shared::model::{JobStatus, LaneName};
 use shared::store::{ClaimedJob, Claimer, JobEnd, JobOutcome};
@@ -53,27 +54,117 @@ async fn each_job_is_claimed_once_in_batches(pool: sqlx::PgPool) -> TestResult {
     Ok(())
 }
 
+fn noop_at(priority: i16, run_at: Option<DateTime<Utc>>) -> JobRequest {
+    JobRequest {
+        priority: Priority(priority),
+        run_at,
+        ..JobRequest::handler("noop", json!({}))
+    }
+}
+
+/// Claims until it has these jobs, as a worker does.
+async fn claim_until(claimer: &mut Claimer, most: usize, wanted: &HashSet<JobId>) -> TestResult {
+    let mut claimed = HashSet::new();
+    loop {
+        let claim = claimer.claim(most).await?;
+        let before = claimed.len();
+        claimed.extend(ids(&claim.jobs));
+        assert_eq!(claimed.len(), before + claim.jobs.len(), "each once");
+        if claimed.is_superset(wanted) {
+            return Ok(());
+        }
+        if !claim.more && !claimer.look_back().await {
+            claimer.looked_back().await;
+        }
+    }
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
-async fn a_job_put_in_behind_the_last_place_is_claimed_too(pool: sqlx::PgPool) -> TestResult {
+async fn jobs_that_claims_passed_by_are_claimed_too(pool: sqlx::PgPool) -> TestResult {
     let store = Store::new(pool);
+    let mut claimer = claimer(&store);
+    let first: HashSet<JobId> = enqueue_noops(&store, 10).await.into_iter().collect();
+    claim_until(&mut claimer, 10, &first).await?;
+    let long_ago = DateTime::UNIX_EPOCH;
+    let early = (1..=3).map(|hours| noop_at(20, Some(long_ago + TimeDelta::hours(hours))));
+    // More priorities than places are kept of; more of one than a look shows.
+    let others = (0..40).map(|nth| noop_at(100 + nth, None));
+    let many = (0..250).map(|nth| noop_at(50, Some(long_ago + TimeDelta::seconds(nth))));
+    let other_day = (100..140).map(|nth| noop_at(nth, Some(long_ago + TimeDelta::days(100_000))));
+    for requests in [
+        vec![noop_at(0, None)],
+        early.collect(),
+        others.collect(),
+        many.collect(),
+    ] {
+        store
+            .enqueue(&other_day.clone().collect::<Vec<_>>())
+            .await?;
+        let enqueued = store.enqueue(&requests).await?;
+        let wanted = enqueued.iter().map(|enqueued| enqueued.job.id).collect();
+        claim_until(&mut claimer, 10, &wanted).await?;
+    }
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_that_comes_back_behind_the_last_place_is_claimed_again(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let store = Store::new(pool);
+    let mut claimer = claimer(&store);
+    let all: HashSet<JobId> = enqueue_noops(&store, 3).await.into_iter().collect();
+    let jobs = claimer.claim(10).await?.jobs;
+    assert_eq!(ids(&jobs), all);
+    enqueue_noops(&store, 10).await;
+    assert_eq!(claimer.claim(10).await?.jobs.len(), 10);
+
+    let released = outcome(&jobs[1], JobEnd::Release);
+    store.finish(&[released]).await?;
+
+    claim_until(&mut claimer, 10, &HashSet::from([jobs[1].id])).await
+}
+
+/// A look takes as long as it likes: the comparison that it alone makes waits for a lock.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn claims_go_on_while_a_look_at_what_they_passed_by_takes_long(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    sqlx::raw_sql(
+        "create schema slow;
+         create function slow.waits(smallint, int) returns boolean language plpgsql as $$
+         begin
+             perform pg_advisory_xact_lock_shared(7);
+             return $1::int > $2;
+         end $$;
+         create operator slow.> (function = slow.waits, leftarg = smallint, rightarg = int)",
+    )
+    .execute(&pool)
+    .await?;
+    let slow = (*pool.connect_options()).clone();
+    let slow = slow.options([("search_path", "slow,pg_catalog,public")]);
+    let store = Store::new(sqlx::PgPool::connect_with(slow).await?);
     let mut claimer = claimer(&store);
     enqueue_noops(&store, 10).await;
     assert_eq!(claimer.claim(10).await?.jobs.len(), 10);
-    let urgent = JobRequest {
-        kind: "noop".to_owned(),
-        resource: None,
-        priority: Priority::READER_WAITING,
-        ..refresh(single("map"))
-    };
-    let (urgent, _) = enqueue_one(&store, urgent).await;
+    let mut held = pool.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock(7)")
+        .execute(&mut *held)
+        .await?;
 
-    let mut found = HashSet::new();
-    while found.is_empty() {
-        // The first may still look behind its place only.
-        found = ids(&claimer.claim(10).await?.jobs);
+    let (passed, _) = enqueue_one(&store, noop_at(0, None)).await;
+    assert!(claimer.claim(10).await?.jobs.is_empty());
+    assert!(!claimer.look_back().await, "it goes on");
+    // Fewer than until the turn of what is longest due.
+    for _ in 0..5 {
+        enqueue_noops(&store, 5).await;
+        assert_eq!(claimer.claim(10).await?.jobs.len(), 5);
+        claimer.look_back().await;
     }
+    held.rollback().await?;
 
-    assert_eq!(found, HashSet::from([urgent]));
+    claimer.looked_back().await;
+    assert_eq!(ids(&claimer.claim(10).await?.jobs), HashSet::from([passed]));
     Ok(())
 }
 

@@ -66,10 +66,16 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
             BY_KEYS,
         ),
         (
-            "claim_local",
-            leak(format!(
-                "{TOKEN}, 'w', 30, '{{noop}}', {BATCH}"
-            )),
+            "claim_local_look",
+            "array[-1, 10, 20, 30], array[10, 20, 30, 99], 32, '{10,20,30}',
+             array_fill(now(), array[3]),
+             array_fill('00000000-0000-0000-0000-000000000000'::uuid, array[3]),
+             null, '{noop}', 100, now()",
+            "",
+        ),
+        (
+            "claim_local_passed",
+            leak(format!("{TOKEN}, 'w', 30, {IDS}, '{{noop}}'")),
             "",
         ),
         (
