@@ -47,6 +47,8 @@ impl Dispatcher {
         let mut next = Instant::now();
         let mut rested = next;
         let mut failures = 0;
+        // What waits for a process that starts is claimed while it looks for the first time.
+        self.wake_local();
         loop {
             tokio::select! {
                 () = self.wake.jobs() => {

@@ -29,6 +29,9 @@ pub(super) struct Flusher {
 impl Flusher {
     /// Records until the last sender is gone.
     pub(super) async fn run(self, mut outcomes: mpsc::Receiver<Ended>) {
+        // A connection takes as long as some hundred records: the first outcome finds it made. Should
+        // this fail, the record says so.
+        let _ = self.vital.store.ping().await;
         let mut batch: Vec<Ended> = Vec::with_capacity(BATCH);
         while outcomes.recv_many(&mut batch, BATCH).await > 0 {
             let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) =
