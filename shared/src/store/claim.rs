@@ -112,7 +112,8 @@ impl Claimer {
     pub async fn claim(&mut self, most: usize) -> Result<Claim, StoreError> {
         self.look_back().await;
         let token = Uuid::new_v4();
-        let rows = if self.passed.has_found() {
+        let passed = self.passed.has_found();
+        let rows = if passed {
             self.by_id(token, most).await?
         } else if self.position.is_new() {
             Vec::new()
@@ -122,7 +123,8 @@ impl Claimer {
             self.by_priority(token, most).await?
         };
         Ok(Claim {
-            more: rows.len() >= most || self.passed.has_found(),
+            // What was passed by says nothing of what stands ahead.
+            more: passed || rows.len() >= most,
             jobs: rows.into_iter().map(|row| row.job(token)).collect(),
         })
     }

@@ -65,18 +65,25 @@ impl Pace {
 }
 
 impl Looks {
-    /// Whether to look now, and how far back; `eager` when a claim found too little.
-    pub(super) fn due(&self, now: Instant, eager: bool) -> Option<Depth> {
-        let is_time = self
-            .last
-            .is_none_or(|at| now.saturating_duration_since(at) >= EVERY);
-        if !eager && !is_time {
-            return None;
-        }
+    /// Whether it is time to look; `eager` when a claim found too little.
+    pub(super) fn are_due(&self, now: Instant, eager: bool) -> bool {
+        eager
+            || self
+                .last
+                .is_none_or(|at| now.saturating_duration_since(at) >= EVERY)
+    }
+
+    /// How far back a look may go now.
+    pub(super) fn depth(&self, now: Instant) -> Option<Depth> {
         let depths = [Depth::All, Depth::Recent];
         depths
             .into_iter()
             .find(|depth| self.pace(*depth).has_rested(now))
+    }
+
+    /// Whether a look of this sort goes on.
+    pub(super) fn goes_on(&self, depth: Depth) -> bool {
+        self.pace(depth).goes_on
     }
 
     /// When a look is possible that is not now: none goes on of that sort, and it rests until then.
@@ -137,10 +144,15 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
+    /// How far back to look, if it is time to.
+    fn due(looks: &Looks, now: Instant, eager: bool) -> Option<Depth> {
+        looks.depth(now).filter(|_| looks.are_due(now, eager))
+    }
+
     /// Looks of which one at everything ended just now.
     fn looked(now: Instant, took: Duration) -> Looks {
         let mut looks = Looks::default();
-        assert_eq!(looks.due(now, false), Some(Depth::All));
+        assert_eq!(due(&looks, now, false), Some(Depth::All));
         looks.began(Depth::All, now);
         looks.ended(Depth::All, now, took);
         looks
@@ -150,18 +162,18 @@ mod tests {
     fn there_is_a_look_each_second() {
         let now = Instant::now();
         let looks = looked(now, MS);
-        assert_eq!(looks.due(now + 999 * MS, false), None);
-        assert_eq!(looks.due(now + 1000 * MS, false), Some(Depth::All));
+        assert_eq!(due(&looks, now + 999 * MS, false), None);
+        assert_eq!(due(&looks, now + 1000 * MS, false), Some(Depth::All));
     }
 
     #[test]
     fn after_a_claim_that_found_too_little_there_is_one_as_soon_as_the_last_may_be_followed() {
         let now = Instant::now();
         let mut looks = looked(now, MS);
-        assert_eq!(looks.due(now + 20 * MS, true), Some(Depth::All));
-        assert_eq!(looks.due(now + 19 * MS, true), Some(Depth::Recent));
+        assert_eq!(due(&looks, now + 20 * MS, true), Some(Depth::All));
+        assert_eq!(due(&looks, now + 19 * MS, true), Some(Depth::Recent));
         looks.ended(Depth::Recent, now, MS);
-        assert_eq!(looks.due(now + 19 * MS, true), None);
+        assert_eq!(due(&looks, now + 19 * MS, true), None);
         assert_eq!(looks.next(), Some(now + 20 * MS));
     }
 
@@ -174,8 +186,8 @@ mod tests {
         assert_eq!(looks.patience(Depth::All), Duration::ZERO);
         assert_eq!(looks.patience(Depth::Recent), PATIENCE);
         looks.failed(Depth::Recent, now);
-        assert_eq!(looks.due(now + 4_999 * MS, true), None);
-        assert_eq!(looks.due(now + 5_000 * MS, true), Some(Depth::Recent));
+        assert_eq!(due(&looks, now + 4_999 * MS, true), None);
+        assert_eq!(due(&looks, now + 5_000 * MS, true), Some(Depth::Recent));
     }
 
     #[test]
@@ -183,12 +195,12 @@ mod tests {
         let now = Instant::now();
         let mut looks = looked(now, 500 * MS);
         for ms in [1_000, 2_000, 9_999] {
-            assert_eq!(looks.due(now + ms * MS, false), Some(Depth::Recent));
+            assert_eq!(due(&looks, now + ms * MS, false), Some(Depth::Recent));
         }
         let later = now + 10_000 * MS;
-        assert_eq!(looks.due(later, false), Some(Depth::All));
+        assert_eq!(due(&looks, later, false), Some(Depth::All));
         looks.began(Depth::All, later);
-        assert_eq!(looks.due(later + 999 * MS, false), None);
-        assert_eq!(looks.due(later + 60_000 * MS, false), Some(Depth::Recent));
+        assert_eq!(due(&looks, later + 999 * MS, false), None);
+        assert_eq!(due(&looks, later + 60_000 * MS, false), Some(Depth::Recent));
     }
 }

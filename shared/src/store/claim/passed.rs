@@ -100,37 +100,51 @@ impl Passed {
 
     /// Looks, if it is time to, and takes in what looks found. Answers whether any found something.
     pub(super) async fn look(&mut self, position: &mut Position, turns: &mut Turns) -> bool {
-        let now = Instant::now();
-        // Without a place there is no other way to find anything.
-        let depth = match position.is_new() && self.running.is_empty() {
-            true => Some(Depth::All),
-            false => self.looks.due(now, position.is_short()),
-        };
         let mut found = false;
-        if let Some(depth) = depth {
-            position.fell_short(false);
-            self.looks.began(depth, now);
-            self.running.spawn(look(
-                self.db.clone(),
-                self.kinds.clone(),
-                depth,
-                position.places(),
-                turns.reached(),
-            ));
-            // Nothing can be claimed meanwhile where there is no place.
-            let patience = match position.is_new() {
-                true => Duration::MAX,
-                false => self.looks.patience(depth),
-            };
-            let ended = tokio::time::timeout(patience, self.running.join_next()).await;
-            if let Ok(Some(Ok(ended))) = ended {
-                found |= self.take_in(ended, position, turns);
+        let is_new = position.is_new();
+        // Without a place there is no other way to find anything.
+        if is_new || self.looks.are_due(Instant::now(), position.is_short()) {
+            while let Some(depth) = self.depth(is_new) {
+                position.fell_short(false);
+                found |= self.begin(depth, position, turns).await;
+                if !self.looks.goes_on(depth) {
+                    break;
+                }
+                // It takes long: what is recent is looked at meanwhile.
             }
         }
         while let Some(Ok(ended)) = self.running.try_join_next() {
             found |= self.take_in(ended, position, turns);
         }
         found
+    }
+
+    fn depth(&self, is_new: bool) -> Option<Depth> {
+        match is_new && self.running.is_empty() {
+            true => Some(Depth::All),
+            false => self.looks.depth(Instant::now()),
+        }
+    }
+
+    /// Begins a look, and waits for it a little. Answers whether one found something.
+    async fn begin(&mut self, depth: Depth, position: &mut Position, turns: &mut Turns) -> bool {
+        // Nothing can be claimed meanwhile where there is no place.
+        let patience = match position.is_new() {
+            true => Duration::MAX,
+            false => self.looks.patience(depth),
+        };
+        self.looks.began(depth, Instant::now());
+        self.running.spawn(look(
+            self.db.clone(),
+            self.kinds.clone(),
+            depth,
+            position.places(),
+            turns.reached(),
+        ));
+        match tokio::time::timeout(patience, self.running.join_next()).await {
+            Ok(Some(Ok(ended))) => self.take_in(ended, position, turns),
+            _ => false,
+        }
     }
 
     /// Waits until a look has ended that goes on, or one that is due is possible again.

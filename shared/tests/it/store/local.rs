@@ -108,6 +108,28 @@ async fn jobs_that_claims_passed_by_are_claimed_too(pool: sqlx::PgPool) -> TestR
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_that_was_passed_by_hides_none_that_stands_ahead(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    let mut claimer = claimer(&store);
+    enqueue_noops(&store, 1).await;
+    assert_eq!(claimer.claim(10).await?.jobs.len(), 1);
+    enqueue_one(&store, noop_at(20, Some(DateTime::UNIX_EPOCH))).await;
+    let (ahead, _) = enqueue_one(&store, noop_at(20, None)).await;
+
+    let mut claimed = HashSet::new();
+    loop {
+        let claim = claimer.claim(10).await?;
+        claimed.extend(ids(&claim.jobs));
+        if !claim.more {
+            break;
+        }
+    }
+
+    assert!(claimed.contains(&ahead));
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn a_job_that_comes_back_behind_the_last_place_is_claimed_again(
     pool: sqlx::PgPool,
 ) -> TestResult {
