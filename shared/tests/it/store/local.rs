@@ -113,6 +113,8 @@ async fn a_job_that_was_passed_by_hides_none_that_stands_ahead(pool: sqlx::PgPoo
     let mut claimer = claimer(&store);
     enqueue_noops(&store, 1).await;
     assert_eq!(claimer.claim(10).await?.jobs.len(), 1);
+    // The next claim looks at everything first.
+    claimer.looked_back().await;
     enqueue_one(&store, noop_at(20, Some(DateTime::UNIX_EPOCH))).await;
     let (ahead, _) = enqueue_one(&store, noop_at(20, None)).await;
 
