@@ -189,6 +189,8 @@ async fn claims_go_on_while_a_look_at_what_they_passed_by_takes_long(
 
     claimer.looked_back().await;
     assert_eq!(ids(&claimer.claim(10).await?.jobs), HashSet::from([passed]));
+    drop(claimer);
+    store.pool().close().await;
     Ok(())
 }
 
