@@ -22,9 +22,6 @@ mod turns;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use sqlx::Postgres;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Map;
 use uuid::Uuid;
 
 use super::db::Db;
@@ -33,7 +30,7 @@ use crate::model::JobId;
 
 use passed::Passed;
 use position::{Found, Position};
-use row::{ClaimedRow, LookedRow};
+use row::{ClaimedRow, LookedRow, fetch};
 use turns::Turns;
 
 /// A handler's job that is ours until its lease ends.
@@ -87,7 +84,7 @@ impl Store {
         Claimer {
             db: self.db.promptly(),
             worker: worker.to_owned(),
-            passed: Passed::new(self.db.clone(), kinds.clone()),
+            passed: Passed::new(&self.db, kinds.clone()),
             kinds,
             lease,
             position: Position::default(),
@@ -101,7 +98,8 @@ impl Claimer {
     ///
     /// Lowest `priority` number first, then longest due, from the places on that the last
     /// claims reached. Every tenth claim takes the longest due whatever their priority, so that
-    /// nothing starves. Before it claims it looks for what it passed by, if it is time to.
+    /// nothing starves. Before it claims it looks for what it passed by, if it is time to; what
+    /// that finds has every second claim.
     ///
     /// The claim need not survive a crash of Postgres: a job whose claim was lost is
     /// ready again, as after a lease that ran out. So its commit is not waited for.
@@ -110,9 +108,13 @@ impl Claimer {
     ///
     /// Whatever the database reports.
     pub async fn claim(&mut self, most: usize) -> Result<Claim, StoreError> {
+        if self.position.is_new() {
+            // There is no other way to find anything.
+            self.passed.owe();
+        }
         self.look_back().await;
         let token = Uuid::new_v4();
-        let passed = self.passed.has_found();
+        let passed = self.passed.is_their_turn();
         let rows = if passed {
             self.by_id(token, most).await?
         } else if self.position.is_new() {
@@ -124,7 +126,7 @@ impl Claimer {
         };
         Ok(Claim {
             // What was passed by says nothing of what stands ahead.
-            more: passed || rows.len() >= most,
+            more: passed || rows.len() >= most || self.passed.has_found(),
             jobs: rows.into_iter().map(|row| row.job(token)).collect(),
         })
     }
@@ -132,12 +134,12 @@ impl Claimer {
     /// Looks for what claims passed by, if it is time to: it is once a second, and whenever a
     /// claim found too little. Answers whether there is something to claim.
     ///
-    /// A look that takes long goes on beside the claims: see [`looked_back`](Self::looked_back).
+    /// One that takes long goes on beside the claims: see [`looked_back`](Self::looked_back).
     pub async fn look_back(&mut self) -> bool {
         self.passed.look(&mut self.position, &mut self.turns).await
     }
 
-    /// Waits until there may be something that was passed by: for ever, if all has been looked at.
+    /// Waits until a look finds something that was passed by: for ever, if all has been looked at.
     ///
     /// Whoever drops this and waits anew misses nothing.
     pub async fn looked_back(&mut self) {
@@ -151,11 +153,16 @@ impl Claimer {
     ) -> Result<Vec<ClaimedRow>, StoreError> {
         let (looked_at, rows) = self.claim_after(token, most).await?;
         self.turns.ended_by_priority();
+        let short = rows.len() < most;
+        let jobs = rows.iter().map(ClaimedRow::place).collect();
         self.position.claimed(&Found {
-            jobs: rows.iter().map(ClaimedRow::place).collect(),
-            short: rows.len() < most,
+            jobs,
+            short,
             looked_at,
         });
+        if short {
+            self.passed.owe();
+        }
         Ok(rows)
     }
 
@@ -164,7 +171,9 @@ impl Claimer {
         let reached = rows.iter().map(|row| row.run_at).max();
         let short = rows.len() < most;
         self.turns.ended_by_age(reached, short, looked_at);
-        self.position.fell_short(short);
+        if short {
+            self.passed.owe();
+        }
         Ok(rows)
     }
 
@@ -322,20 +331,4 @@ impl Claimer {
         );
         fetch(&self.db, claim).await
     }
-}
-
-/// Runs a claim. Answers when it looked, and the jobs.
-async fn fetch<F>(
-    db: &Db,
-    claim: Map<'_, Postgres, F, PgArguments>,
-) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError>
-where
-    F: FnMut(PgRow) -> Result<LookedRow, sqlx::Error> + Send,
-{
-    let rows = claim.fetch_all(db).await?;
-    let looked_at = rows.first().map(|row| row.looked_at);
-    Ok((
-        looked_at.ok_or(sqlx::Error::RowNotFound)?,
-        rows.into_iter().filter_map(LookedRow::claimed).collect(),
-    ))
 }

@@ -31,7 +31,8 @@ impl Flusher {
     pub(super) async fn run(self, mut outcomes: mpsc::Receiver<Ended>) {
         // A connection takes as long as some hundred records: the first outcome finds it made. Should
         // this fail, the record says so.
-        let _ = self.vital.store.ping().await;
+        let store = self.vital.store.clone();
+        tokio::spawn(async move { store.ping().await });
         let mut batch: Vec<Ended> = Vec::with_capacity(BATCH);
         while outcomes.recv_many(&mut batch, BATCH).await > 0 {
             let (ended, slots): (Vec<JobOutcome>, Vec<OwnedSemaphorePermit>) =

@@ -6,6 +6,9 @@
 //! but for no more than about a twentieth of the time, whatever it costs: while a snapshot is
 //! held a look at everything reads every job that was finished since. So there are looks at what
 //! is recent as well, which stay cheap: what was passed by lately is found within a second.
+//!
+//! A claim that found too little owes a look of each sort. It is made as soon as the last one of its
+//! sort has rested, and only a claim owes anew: a process that nobody wakes comes to rest.
 
 use std::time::{Duration, Instant};
 
@@ -56,6 +59,8 @@ struct Pace {
     rests_until: Option<Instant>,
     /// How long the last one took.
     took: Duration,
+    /// Whether a claim found too little since the last one began.
+    is_owed: bool,
 }
 
 impl Pace {
@@ -65,20 +70,21 @@ impl Pace {
 }
 
 impl Looks {
-    /// Whether it is time to look; `eager` when a claim found too little.
-    pub(super) fn are_due(&self, now: Instant, eager: bool) -> bool {
-        eager
-            || self
-                .last
-                .is_none_or(|at| now.saturating_duration_since(at) >= EVERY)
+    /// A claim found too little.
+    pub(super) fn owe(&mut self) {
+        self.all.is_owed = true;
+        self.recent.is_owed = true;
     }
 
-    /// How far back a look may go now.
-    pub(super) fn depth(&self, now: Instant) -> Option<Depth> {
-        let depths = [Depth::All, Depth::Recent];
-        depths
-            .into_iter()
-            .find(|depth| self.pace(*depth).has_rested(now))
+    /// How far back to look now, if it is time to.
+    pub(super) fn due(&self, now: Instant) -> Option<Depth> {
+        let is_time = self
+            .last
+            .is_none_or(|at| now.saturating_duration_since(at) >= EVERY);
+        [Depth::All, Depth::Recent].into_iter().find(|depth| {
+            let pace = self.pace(*depth);
+            pace.has_rested(now) && (pace.is_owed || is_time)
+        })
     }
 
     /// Whether a look of this sort goes on.
@@ -86,33 +92,40 @@ impl Looks {
         self.pace(depth).goes_on
     }
 
-    /// When a look is possible that is not now: none goes on of that sort, and it rests until then.
+    /// When a look is possible that is owed, and is not now.
     pub(super) fn next(&self) -> Option<Instant> {
         let paces = [&self.all, &self.recent].into_iter();
         paces
-            .filter(|pace| !pace.goes_on)
+            .filter(|pace| pace.is_owed && !pace.goes_on)
             .filter_map(|pace| pace.rests_until)
             .min()
     }
 
     /// A look began.
     pub(super) fn began(&mut self, depth: Depth, now: Instant) {
-        self.pace_mut(depth).goes_on = true;
+        let pace = self.pace_mut(depth);
+        pace.goes_on = true;
+        pace.is_owed = false;
         self.last = Some(now);
+    }
+
+    /// A look at everything ended before anything else was done: it saw what is recent, too.
+    pub(super) fn saw_recent(&mut self) {
+        self.recent.is_owed = false;
     }
 
     /// A look ended, and took `took`.
     pub(super) fn ended(&mut self, depth: Depth, now: Instant, took: Duration) {
-        *self.pace_mut(depth) = Pace {
-            goes_on: false,
-            rests_until: Some(now + took.saturating_mul(SPARE)),
-            took,
-        };
+        let pace = self.pace_mut(depth);
+        pace.goes_on = false;
+        pace.rests_until = Some(now + took.saturating_mul(SPARE));
+        pace.took = took;
     }
 
-    /// A look could not be made: there is none of its sort for a while.
+    /// A look could not be made: it is still owed, after a while.
     pub(super) fn failed(&mut self, depth: Depth, now: Instant) {
         self.ended(depth, now, FAILED / SPARE);
+        self.pace_mut(depth).is_owed = true;
     }
 
     /// How long to wait for a look: not at all where it is likely to be in vain.
@@ -144,15 +157,10 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    /// How far back to look, if it is time to.
-    fn due(looks: &Looks, now: Instant, eager: bool) -> Option<Depth> {
-        looks.depth(now).filter(|_| looks.are_due(now, eager))
-    }
-
     /// Looks of which one at everything ended just now.
     fn looked(now: Instant, took: Duration) -> Looks {
         let mut looks = Looks::default();
-        assert_eq!(due(&looks, now, false), Some(Depth::All));
+        assert_eq!(looks.due(now), Some(Depth::All));
         looks.began(Depth::All, now);
         looks.ended(Depth::All, now, took);
         looks
@@ -162,19 +170,34 @@ mod tests {
     fn there_is_a_look_each_second() {
         let now = Instant::now();
         let looks = looked(now, MS);
-        assert_eq!(due(&looks, now + 999 * MS, false), None);
-        assert_eq!(due(&looks, now + 1000 * MS, false), Some(Depth::All));
+        assert_eq!(looks.due(now + 999 * MS), None);
+        assert_eq!(looks.due(now + 1000 * MS), Some(Depth::All));
+        assert_eq!(looks.next(), None);
     }
 
     #[test]
     fn after_a_claim_that_found_too_little_there_is_one_as_soon_as_the_last_may_be_followed() {
         let now = Instant::now();
         let mut looks = looked(now, MS);
-        assert_eq!(due(&looks, now + 20 * MS, true), Some(Depth::All));
-        assert_eq!(due(&looks, now + 19 * MS, true), Some(Depth::Recent));
-        looks.ended(Depth::Recent, now, MS);
-        assert_eq!(due(&looks, now + 19 * MS, true), None);
+        looks.owe();
+        assert_eq!(looks.due(now + 20 * MS), Some(Depth::All));
+        assert_eq!(looks.due(now + 19 * MS), Some(Depth::Recent));
+        looks.began(Depth::Recent, now + 19 * MS);
+        looks.ended(Depth::Recent, now + 19 * MS, MS);
+        assert_eq!(looks.due(now + 19 * MS), None);
         assert_eq!(looks.next(), Some(now + 20 * MS));
+    }
+
+    #[test]
+    fn a_look_at_everything_that_was_waited_for_pays_for_one_at_what_is_recent() {
+        let now = Instant::now();
+        let mut looks = Looks::default();
+        looks.owe();
+        looks.began(Depth::All, now);
+        assert_eq!(looks.due(now), Some(Depth::Recent), "while it goes on");
+        looks.ended(Depth::All, now, MS);
+        looks.saw_recent();
+        assert_eq!((looks.due(now), looks.next()), (None, None));
     }
 
     #[test]
@@ -185,9 +208,17 @@ mod tests {
         looks.ended(Depth::All, now, 500 * MS);
         assert_eq!(looks.patience(Depth::All), Duration::ZERO);
         assert_eq!(looks.patience(Depth::Recent), PATIENCE);
+    }
+
+    #[test]
+    fn a_look_that_failed_is_made_again_after_a_while() {
+        let now = Instant::now();
+        let mut looks = looked(now, 500 * MS);
+        looks.began(Depth::Recent, now);
         looks.failed(Depth::Recent, now);
-        assert_eq!(due(&looks, now + 4_999 * MS, true), None);
-        assert_eq!(due(&looks, now + 5_000 * MS, true), Some(Depth::Recent));
+        assert_eq!(looks.due(now + 4_999 * MS), None);
+        assert_eq!(looks.due(now + 5_000 * MS), Some(Depth::Recent));
+        assert_eq!(looks.next(), Some(now + 5_000 * MS));
     }
 
     #[test]
@@ -195,12 +226,12 @@ mod tests {
         let now = Instant::now();
         let mut looks = looked(now, 500 * MS);
         for ms in [1_000, 2_000, 9_999] {
-            assert_eq!(due(&looks, now + ms * MS, false), Some(Depth::Recent));
+            assert_eq!(looks.due(now + ms * MS), Some(Depth::Recent));
         }
         let later = now + 10_000 * MS;
-        assert_eq!(due(&looks, later, false), Some(Depth::All));
+        assert_eq!(looks.due(later), Some(Depth::All));
         looks.began(Depth::All, later);
-        assert_eq!(due(&looks, later + 999 * MS, false), None);
-        assert_eq!(due(&looks, later + 60_000 * MS, false), Some(Depth::Recent));
+        assert_eq!(looks.due(later + 999 * MS), None);
+        assert_eq!(looks.due(later + 60_000 * MS), Some(Depth::Recent));
     }
 }

@@ -4,7 +4,7 @@
 //! because its worker died. Looks find them ([`super::looks`]); one that takes long, as it does
 //! while a snapshot is held, goes on beside the claims and keeps none of them waiting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -18,19 +18,24 @@ use super::position::{MOST, Place, Position};
 use super::turns::Turns;
 
 /// Most jobs that one look shows of one priority. Where it shows so many there are more, and
-/// claims go back to the first of them.
-const SHOWN: usize = 100;
+/// claims go back to the first of them. The one that comes after the last of them reads what is
+/// dead from there on, once.
+const SHOWN: usize = 500;
 
 /// What looks found.
 #[derive(Debug)]
 pub(super) struct Passed {
-    db: Db,
+    /// For looks that may take long, and for others.
+    patient: Db,
+    prompt: Db,
     kinds: Vec<String>,
     looks: Looks,
     /// Looks that go on.
     running: JoinSet<Ended>,
-    /// Jobs to be claimed by their id.
-    found: Vec<Uuid>,
+    /// Jobs to be claimed by their id, by priority and place.
+    found: BTreeSet<(i16, Place)>,
+    /// Whether the last claim was one of these.
+    had_turn: bool,
 }
 
 /// A look that ended.
@@ -78,13 +83,15 @@ impl Shown {
 }
 
 impl Passed {
-    pub(super) fn new(db: Db, kinds: Vec<String>) -> Self {
+    pub(super) fn new(db: &Db, kinds: Vec<String>) -> Self {
         Self {
-            db,
+            patient: db.clone(),
+            prompt: db.promptly(),
             kinds,
             looks: Looks::default(),
             running: JoinSet::new(),
-            found: Vec::new(),
+            found: BTreeSet::new(),
+            had_turn: false,
         }
     }
 
@@ -93,37 +100,41 @@ impl Passed {
         !self.found.is_empty()
     }
 
-    /// Up to `most` jobs to be claimed by their id.
+    /// Whether the next claim is for these: every second one, so that they do not keep more
+    /// urgent ones waiting.
+    pub(super) fn is_their_turn(&mut self) -> bool {
+        self.had_turn = self.has_found() && !self.had_turn;
+        self.had_turn
+    }
+
+    /// Up to `most` jobs to be claimed by their id, the most urgent ones.
     pub(super) fn take(&mut self, most: usize) -> Vec<Uuid> {
-        self.found.drain(..most.min(self.found.len())).collect()
+        let taken = std::iter::from_fn(|| self.found.pop_first());
+        taken.take(most).map(|(_, place)| place.id).collect()
+    }
+
+    /// A claim found too little: there is to be a look.
+    pub(super) fn owe(&mut self) {
+        self.looks.owe();
     }
 
     /// Looks, if it is time to, and takes in what looks found. Answers whether any found something.
     pub(super) async fn look(&mut self, position: &mut Position, turns: &mut Turns) -> bool {
         let mut found = false;
-        let is_new = position.is_new();
-        // Without a place there is no other way to find anything.
-        if is_new || self.looks.are_due(Instant::now(), position.is_short()) {
-            while let Some(depth) = self.depth(is_new) {
-                position.fell_short(false);
-                found |= self.begin(depth, position, turns).await;
-                if !self.looks.goes_on(depth) {
-                    break;
+        while let Some(depth) = self.looks.due(Instant::now()) {
+            found |= self.begin(depth, position, turns).await;
+            if !self.looks.goes_on(depth) {
+                if depth == Depth::All {
+                    self.looks.saw_recent();
                 }
-                // It takes long: what is recent is looked at meanwhile.
+                break;
             }
+            // It takes long: what is recent is looked at meanwhile.
         }
         while let Some(Ok(ended)) = self.running.try_join_next() {
             found |= self.take_in(ended, position, turns);
         }
         found
-    }
-
-    fn depth(&self, is_new: bool) -> Option<Depth> {
-        match is_new && self.running.is_empty() {
-            true => Some(Depth::All),
-            false => self.looks.depth(Instant::now()),
-        }
     }
 
     /// Begins a look, and waits for it a little. Answers whether one found something.
@@ -133,12 +144,16 @@ impl Passed {
             true => Duration::MAX,
             false => self.looks.patience(depth),
         };
+        let db = match depth == Depth::All && !position.is_new() {
+            true => &self.patient,
+            false => &self.prompt,
+        };
         self.looks.began(depth, Instant::now());
         self.running.spawn(look(
-            self.db.clone(),
+            db.clone(),
             self.kinds.clone(),
             depth,
-            position.places(),
+            position.ends(),
             turns.reached(),
         ));
         match tokio::time::timeout(patience, self.running.join_next()).await {
@@ -147,20 +162,23 @@ impl Passed {
         }
     }
 
-    /// Waits until a look has ended that goes on, or one that is due is possible again.
+    /// Waits until a look finds something, of those that go on or are owed.
     pub(super) async fn wait(&mut self, position: &mut Position, turns: &mut Turns) {
-        let next = self.looks.next().filter(|_| position.is_short());
-        let possible = async {
-            match next {
-                Some(next) => tokio::time::sleep_until(next.into()).await,
-                None => std::future::pending().await,
+        while !self.has_found() {
+            let next = self.looks.next();
+            let possible = async {
+                match next {
+                    Some(next) => tokio::time::sleep_until(next.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let found = tokio::select! {
+                Some(Ok(ended)) = self.running.join_next() => self.take_in(ended, position, turns),
+                () = possible => self.look(position, turns).await,
+            };
+            if found {
+                break;
             }
-        };
-        tokio::select! {
-            Some(Ok(ended)) = self.running.join_next() => {
-                self.take_in(ended, position, turns);
-            }
-            () = possible => {}
         }
     }
 
@@ -174,15 +192,19 @@ impl Passed {
             }
             Err(error) => {
                 self.looks.failed(ended.depth, now);
-                position.fell_short(true);
                 tracing::warn!(error = %error.chain(), "cannot look for jobs that claims passed by");
                 return false;
             }
         };
         let mut groups: BTreeMap<(Why, i16), Vec<Shown>> = BTreeMap::new();
         for shown in shown {
-            let group = groups.entry((shown.why(), shown.priority)).or_default();
-            group.push(shown);
+            let why = shown.why();
+            // Claims by age go through all priorities.
+            let of = match why {
+                Why::Older => 0,
+                Why::Unknown | Why::Passed => shown.priority,
+            };
+            groups.entry((why, of)).or_default().push(shown);
         }
         let found = !groups.is_empty();
         for ((why, priority), jobs) in groups {
@@ -192,7 +214,10 @@ impl Passed {
             let (place, looked_at) = (first.place(), first.looked_at);
             match why {
                 Why::Unknown => position.start_with(priority, place, looked_at),
-                _ if jobs.len() < SHOWN => self.found.extend(jobs.iter().map(|job| job.id)),
+                _ if jobs.len() < SHOWN => {
+                    let found = jobs.iter().map(|job| (job.priority, job.place()));
+                    self.found.extend(found);
+                }
                 Why::Passed => position.start_with(priority, place, looked_at),
                 Why::Older => turns.start_with(place.run_at),
             }
@@ -278,7 +303,7 @@ async fn show(
                 limit $9
             ) j
             union all
-            (select 'older', 0::smallint, run_at, id from larder.jobs
+            (select 'older', priority, run_at, id from larder.jobs
              where lane = 'local' and status = 'pending' and run_at < $10
                and run_at >= coalesce(now() - make_interval(secs => $7), '-infinity')
                and kind = any($8)

@@ -63,9 +63,16 @@ pub(super) struct Found {
 /// How far claims have got.
 #[derive(Debug, Default)]
 pub(super) struct Position {
-    reached: BTreeMap<i16, Place>,
-    /// The last claim found too little, and nobody looked since what it passed by.
-    short: bool,
+    reached: BTreeMap<i16, Reached>,
+}
+
+/// How far claims of one priority have got.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    /// The next one goes on after this place.
+    from: Place,
+    /// No claim has got further: what stands before it may have been passed by.
+    to: Place,
 }
 
 impl Position {
@@ -73,7 +80,15 @@ impl Position {
     pub(super) fn places(&self) -> Vec<(i16, Place)> {
         let places = self.reached.iter();
         places
-            .map(|(priority, place)| (*priority, *place))
+            .map(|(priority, reached)| (*priority, reached.from))
+            .collect()
+    }
+
+    /// Up to which place claims may have passed a job by, in each priority.
+    pub(super) fn ends(&self) -> Vec<(i16, Place)> {
+        let places = self.reached.iter();
+        places
+            .map(|(priority, reached)| (*priority, reached.to))
             .collect()
     }
 
@@ -82,43 +97,43 @@ impl Position {
         self.reached.is_empty()
     }
 
-    /// Whether there may be jobs that claims passed by, since one found too little.
-    pub(super) fn is_short(&self) -> bool {
-        self.short
-    }
-
     /// A claim from the places ended.
     pub(super) fn claimed(&mut self, found: &Found) {
         for (priority, place) in &found.jobs {
-            let reached = self.reached.entry(*priority).or_insert(*place);
-            *reached = (*reached).max(*place);
+            let new = Reached {
+                from: *place,
+                to: *place,
+            };
+            let reached = self.reached.entry(*priority).or_insert(new);
+            reached.from = reached.from.max(*place);
+            reached.to = reached.to.max(*place);
         }
         if found.short {
             let all = Place::seen(found.looked_at);
             for reached in self.reached.values_mut() {
-                *reached = all;
+                reached.from = all;
+                reached.to = reached.to.max(all);
             }
         }
-        self.fell_short(found.short);
         while self.reached.len() > MOST {
             // Of those that had jobs at the same time, the least urgent.
-            let oldest = self.reached.iter().rev().min_by_key(|(_, place)| **place);
+            let oldest = self.reached.iter().rev();
+            let oldest = oldest.min_by_key(|(_, reached)| reached.from);
             let Some((&oldest, _)) = oldest else { break };
             self.reached.remove(&oldest);
         }
-    }
-
-    /// Whether the last claim found too little: what was passed by is to be looked for.
-    pub(super) fn fell_short(&mut self, short: bool) {
-        self.short = short;
     }
 
     /// Claims of this priority start with the job at this place, or earlier.
     pub(super) fn start_with(&mut self, priority: i16, first: Place, looked_at: DateTime<Utc>) {
         // One that became due before it may be committed after it.
         let start = first.before().min(Place::seen(looked_at));
-        let reached = self.reached.entry(priority).or_insert(start);
-        *reached = (*reached).min(start);
+        let new = Reached {
+            from: start,
+            to: start,
+        };
+        let reached = self.reached.entry(priority).or_insert(new);
+        reached.from = reached.from.min(start);
     }
 }
 
@@ -167,16 +182,22 @@ mod tests {
     #[test]
     fn a_claim_that_took_all_moves_every_place_to_a_moment_ago() {
         let mut position = claimed();
-        assert!(!position.is_short());
         position.claimed(&found(&[(20, 30)], true));
         let all = Place {
             run_at: at(1_000) - SLACK,
             id: Uuid::nil(),
         };
         assert_eq!(position.places(), [(10, all), (20, all)]);
-        assert!(position.is_short());
-        position.fell_short(false);
-        assert!(!position.is_short());
+        assert_eq!(position.ends(), [(10, all), (20, all)]);
+    }
+
+    #[test]
+    fn what_stands_before_the_furthest_place_may_have_been_passed_by() {
+        let mut position = Position::default();
+        position.claimed(&found(&[(10, 1_000)], false));
+        position.claimed(&found(&[], true));
+        assert_eq!(position.places(), [(10, Place::seen(at(1_000)))]);
+        assert_eq!(position.ends(), [(10, place(1_000))]);
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! A claimed job as it comes from its row.
 
 use chrono::{DateTime, Utc};
+use sqlx::Postgres;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::Map;
 use uuid::Uuid;
 
 use super::ClaimedJob;
 use super::position::Place;
 use crate::model::JobId;
+use crate::store::StoreError;
+use crate::store::db::Db;
 
 /// What a claim answers: at least one row, with the time of the look.
 pub(super) struct LookedRow {
@@ -70,4 +75,20 @@ impl ClaimedRow {
             lease_token,
         }
     }
+}
+
+/// Runs a claim. Answers when it looked, and the jobs.
+pub(super) async fn fetch<F>(
+    db: &Db,
+    claim: Map<'_, Postgres, F, PgArguments>,
+) -> Result<(DateTime<Utc>, Vec<ClaimedRow>), StoreError>
+where
+    F: FnMut(PgRow) -> Result<LookedRow, sqlx::Error> + Send,
+{
+    let rows = claim.fetch_all(db).await?;
+    let looked_at = rows.first().map(|row| row.looked_at);
+    Ok((
+        looked_at.ok_or(sqlx::Error::RowNotFound)?,
+        rows.into_iter().filter_map(LookedRow::claimed).collect(),
+    ))
 }

@@ -79,6 +79,18 @@ async fn claim_until(claimer: &mut Claimer, most: usize, wanted: &HashSet<JobId>
     }
 }
 
+/// Claims until there is no more.
+async fn claim_all(claimer: &mut Claimer) -> HashSet<JobId> {
+    let mut claimed = HashSet::new();
+    loop {
+        let claim = claimer.claim(10).await.unwrap();
+        claimed.extend(ids(&claim.jobs));
+        if !claim.more {
+            return claimed;
+        }
+    }
+}
+
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn jobs_that_claims_passed_by_are_claimed_too(pool: sqlx::PgPool) -> TestResult {
     let store = Store::new(pool);
@@ -112,22 +124,35 @@ async fn a_job_that_was_passed_by_hides_none_that_stands_ahead(pool: sqlx::PgPoo
     let store = Store::new(pool);
     let mut claimer = claimer(&store);
     enqueue_noops(&store, 1).await;
-    assert_eq!(claimer.claim(10).await?.jobs.len(), 1);
-    // The next claim looks at everything first.
-    claimer.looked_back().await;
+    assert_eq!(claim_all(&mut claimer).await.len(), 1);
     enqueue_one(&store, noop_at(20, Some(DateTime::UNIX_EPOCH))).await;
+    claimer.looked_back().await;
     let (ahead, _) = enqueue_one(&store, noop_at(20, None)).await;
 
+    assert!(claim_all(&mut claimer).await.contains(&ahead));
+    Ok(())
+}
+
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn jobs_that_were_passed_by_keep_no_urgent_one_waiting(pool: sqlx::PgPool) -> TestResult {
+    let store = Store::new(pool);
+    let mut claimer = claimer(&store);
+    enqueue_one(&store, noop_at(0, None)).await;
+    enqueue_noops(&store, 1).await;
+    assert_eq!(claim_all(&mut claimer).await.len(), 2);
+    let passed: Vec<_> = (0..50)
+        .map(|nth| noop_at(20, Some(DateTime::UNIX_EPOCH + TimeDelta::seconds(nth))))
+        .collect();
+    store.enqueue(&passed).await?;
+    claimer.looked_back().await;
+    let (urgent, _) = enqueue_one(&store, noop_at(0, None)).await;
+
     let mut claimed = HashSet::new();
-    loop {
-        let claim = claimer.claim(10).await?;
-        claimed.extend(ids(&claim.jobs));
-        if !claim.more {
-            break;
-        }
+    for _ in 0..2 {
+        claimed.extend(ids(&claimer.claim(1).await?.jobs));
     }
 
-    assert!(claimed.contains(&ahead));
+    assert!(claimed.contains(&urgent));
     Ok(())
 }
 
