@@ -1,8 +1,9 @@
 //! Runs handlers' jobs: claims in batches, records in batches.
 //!
 //! A claim need not be durable and its outcome must be, so claiming and recording go on
-//! at once on two connections (and looks for what claims passed by on others), and never in one statement, which deadlocks. A slot stays
-//! taken until the outcome is committed: that is the back-pressure.
+//! at once on two connections, and never in one statement, which deadlocks; looks for what
+//! claims passed by go on beside them. A slot stays taken until the outcome is committed: that
+//! is the back-pressure.
 
 mod flush;
 mod run;

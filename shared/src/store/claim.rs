@@ -59,7 +59,7 @@ pub struct ClaimedJob {
 pub struct Claim {
     /// The jobs, in no particular order.
     pub jobs: Vec<ClaimedJob>,
-    /// Whether claiming again at once may find more, whatever was passed by.
+    /// Whether claiming again at once may find more.
     pub more: bool,
 }
 

@@ -265,15 +265,8 @@ async fn show(
         r#"
         -- name: claim_local_look
         with recursive unknown as (
-            select j.priority, j.run_at, j.id, g.until
+            select g.after as priority, null::timestamptz as run_at, null::uuid as id, g.until
             from unnest($1::int[], $2::int[]) as g(after, until)
-            cross join lateral (
-                select priority, run_at, id from larder.jobs
-                where lane = 'local' and status = 'pending'
-                  and priority > g.after and priority < g.until and kind = any($8)
-                order by lane, priority, run_at, id
-                limit 1
-            ) j
             union all
             select j.priority, j.run_at, j.id, u.until
             from unknown u
@@ -288,7 +281,7 @@ async fn show(
         select s.why as "why!", s.priority as "priority!", s.run_at as "run_at!", s.id as "id!",
                now() as "looked_at!"
         from (
-            (select 'unknown' as why, priority, run_at, id from unknown where run_at <= now() limit $3)
+            (select 'unknown' as why, priority::smallint, run_at, id from unknown where run_at <= now() limit $3)
             union all
             select 'passed', j.priority, j.run_at, j.id
             from unnest($4::smallint[], $5::timestamptz[], $6::uuid[]) as a(priority, run_at, id)

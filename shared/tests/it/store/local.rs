@@ -99,15 +99,15 @@ async fn jobs_that_claims_passed_by_are_claimed_too(pool: sqlx::PgPool) -> TestR
     claim_until(&mut claimer, 10, &first).await?;
     let long_ago = DateTime::UNIX_EPOCH;
     let early = (1..=3).map(|hours| noop_at(20, Some(long_ago + TimeDelta::hours(hours))));
-    // More priorities than places are kept of; more of one than a look shows.
+    // More than a look shows of a priority that has a place; more priorities than have one.
+    let many = (0..600).map(|nth| noop_at(20, Some(long_ago + TimeDelta::seconds(nth))));
     let others = (0..40).map(|nth| noop_at(100 + nth, None));
-    let many = (0..250).map(|nth| noop_at(50, Some(long_ago + TimeDelta::seconds(nth))));
     let other_day = (100..140).map(|nth| noop_at(nth, Some(long_ago + TimeDelta::days(100_000))));
     for requests in [
         vec![noop_at(0, None)],
         early.collect(),
-        others.collect(),
         many.collect(),
+        others.collect(),
     ] {
         store
             .enqueue(&other_day.clone().collect::<Vec<_>>())

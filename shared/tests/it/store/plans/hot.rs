@@ -70,7 +70,7 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
             "array[-1, 10, 20, 30], array[10, 20, 30, 99], 32, '{10,20,30}',
              array_fill(now(), array[3]),
              array_fill('00000000-0000-0000-0000-000000000000'::uuid, array[3]),
-             null, '{noop}', 100, now()",
+             null, '{noop}', 500, now()",
             "",
         ),
         (
