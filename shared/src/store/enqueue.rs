@@ -1,67 +1,22 @@
 //! Puts jobs in, one live refresh to a resource.
 
 mod handlers;
+mod request;
 
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 
 use super::{JobRow, Notifier, Store, StoreError};
-use crate::model::{JobId, Priority, ResourceSpec};
+use crate::model::{JobId, ResourceSpec};
 use crate::store::db::Tx;
+
+pub use request::{Enqueued, JobRequest};
 
 /// How often a request meets a live job that ends before it is answered, or loses against
 /// another transaction. Each time somebody else has made the next one and ended it too: more
 /// than a few is not chance.
 const ROUNDS: usize = 20;
-
-/// A job as it is asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JobRequest {
-    /// `refresh`, or the name of a handler.
-    pub kind: String,
-    /// What to refresh; for kind `refresh` only.
-    pub resource: Option<ResourceSpec>,
-    /// What a handler gets.
-    pub args: serde_json::Value,
-    /// Who asked: `reader`, `operator`, or `planned` for the plan.
-    pub class: &'static str,
-    /// How urgent it is.
-    pub priority: Priority,
-    /// When it may run; `None` for at once.
-    pub run_at: Option<DateTime<Utc>>,
-    /// Attempts before it fails for good.
-    pub max_attempts: i32,
-    /// Only an answer that is asked for after now will do. Otherwise any answer newer
-    /// than the one in the cache will; and for a reader, who asks only for what it found
-    /// missing or old, also a fresh one that has come in the meantime.
-    pub must_be_newer: bool,
-}
-
-/// What became of a [`JobRequest`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct Enqueued {
-    /// The job: a new one, or the live one for the same resource.
-    pub job: JobRow,
-    /// Whether it is new.
-    pub is_new: bool,
-}
-
-impl JobRequest {
-    /// A job for a handler, due at once, as urgent as what is planned and with five attempts.
-    pub fn handler(kind: &str, args: serde_json::Value) -> Self {
-        Self {
-            kind: kind.to_owned(),
-            resource: None,
-            args,
-            class: "operator",
-            priority: Priority::PLANNED,
-            run_at: None,
-            max_attempts: 5,
-            must_be_newer: false,
-        }
-    }
-}
 
 /// Everything is found by its key: a plan from when there was no entry would otherwise read all
 /// entries for each job.

@@ -22,7 +22,7 @@ struct Inserted {
 pub(super) async fn enqueue(db: &Db, requests: &[JobRequest]) -> Result<Vec<Enqueued>, StoreError> {
     let ids: Vec<Uuid> = requests.iter().map(|_| JobId::new().0).collect();
     let inserted = match (requests, ids.as_slice()) {
-        ([asked], &[id]) => vec![insert(db, asked, id).await?],
+        ([asked], &[id]) if asked.is_usual() => vec![insert_usual(db, asked, id).await?],
         _ => insert_all(db, requests, &ids).await?,
     };
     let answered = requests
@@ -33,23 +33,19 @@ pub(super) async fn enqueue(db: &Db, requests: &[JobRequest]) -> Result<Vec<Enqu
     Ok(answered.collect())
 }
 
-/// One job by itself: without arrays the statement takes the database a sixth less.
-async fn insert(db: &Db, asked: &JobRequest, id: Uuid) -> Result<Inserted, StoreError> {
+/// One job by itself, of which the table's defaults say the rest: each parameter more takes the
+/// database a hundredth of what a job costs.
+async fn insert_usual(db: &Db, asked: &JobRequest, id: Uuid) -> Result<Inserted, StoreError> {
     let inserted = sqlx::query_as!(
         Inserted,
         r#"
-        -- name: enqueue_local_one
-        insert into larder.jobs (id, lane, kind, args, class, priority, run_at, max_attempts)
-        values ($1, 'local', $2, $3, $4, $5, coalesce($6, clock_timestamp()), $7)
+        -- name: enqueue_local_usual
+        insert into larder.jobs (id, lane, kind, args) values ($1, 'local', $2, $3)
         returning run_at, created_at
         "#,
         id,
         asked.kind,
         asked.args,
-        asked.class,
-        asked.priority.0,
-        asked.run_at,
-        asked.max_attempts,
     )
     .fetch_one(db)
     .await?;

@@ -275,3 +275,56 @@ async fn a_reader_that_lost_the_race_with_an_answer_causes_no_call(
     );
     Ok(())
 }
+
+/// The usual one alone goes in by fewer words than any other.
+#[sqlx::test(migrator = "shared::store::MIGRATOR")]
+async fn a_job_of_a_handler_is_kept_as_asked_alone_or_among_others(
+    pool: sqlx::PgPool,
+) -> TestResult {
+    let store = store_with(pool, Vec::new()).await;
+    let usual = JobRequest::handler("noop", serde_json::json!({"n": 1}));
+    let asked = [
+        usual.clone(),
+        JobRequest {
+            class: "reader",
+            ..usual.clone()
+        },
+        JobRequest {
+            priority: Priority(0),
+            ..usual.clone()
+        },
+        JobRequest {
+            run_at: Some(chrono::DateTime::UNIX_EPOCH),
+            ..usual.clone()
+        },
+        JobRequest {
+            max_attempts: 1,
+            ..usual
+        },
+    ];
+
+    let mut answered = Vec::new();
+    for request in &asked {
+        answered.extend(store.enqueue(std::slice::from_ref(request)).await?);
+    }
+    answered.extend(store.enqueue(&asked).await?);
+
+    assert_eq!(answered.len(), 2 * asked.len());
+    for (enqueued, asked) in answered.iter().zip(asked.iter().cycle()) {
+        let job = store.job(enqueued.job.id).await?;
+        assert_eq!(enqueued.job, job, "answered as it is kept");
+        assert_eq!((&*job.lane, &*job.kind), ("local", "noop"));
+        assert_eq!(
+            (&job.args, job.priority, job.max_attempts),
+            (&asked.args, asked.priority.0, asked.max_attempts)
+        );
+        match asked.run_at {
+            Some(run_at) => assert_eq!(job.run_at, run_at),
+            None => assert!(job.run_at <= job.created_at, "due at once"),
+        }
+        let class = sqlx::query_scalar::<_, String>("select class from larder.jobs where id = $1");
+        let class = class.bind(job.id.0).fetch_one(store.pool()).await?;
+        assert_eq!(class, asked.class);
+    }
+    Ok(())
+}

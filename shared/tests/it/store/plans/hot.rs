@@ -113,8 +113,8 @@ pub(super) fn hot() -> Vec<(&'static str, &'static str, &'static str)> {
         ("entries", KEYS, ""),
         ("absent", KEYS, ""),
         (
-            "enqueue_local_one",
-            "gen_random_uuid(), 'noop', '{}', 'operator', 20, null, 5",
+            "enqueue_local_usual",
+            "gen_random_uuid(), 'noop', '{}'",
             "",
         ),
         (
