@@ -172,6 +172,16 @@ impl Store {
         })
     }
 
+    /// The same database through another pool, of at most `connections` connections, which the first
+    /// one's work leaves free. What was found out about the way there holds for both.
+    #[must_use]
+    pub fn beside(&self, connections: u32) -> Self {
+        Self {
+            db: self.db.beside(connections),
+            pool: self.pool.clone(),
+        }
+    }
+
     /// The same database, by connections that are all still to be made.
     #[must_use]
     pub fn afresh(&self) -> Self {

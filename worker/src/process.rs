@@ -99,13 +99,12 @@ impl Worker {
         metrics::zero(&labels::of(&options.catalog));
         let config = &options.catalog.config().worker;
         let patience = options.catalog.config().database.acquire_timeout;
-        let connect =
-            |connections| Store::connect_lazy_within(&options.database_url, connections, patience);
-        let store = connect(config.database_connections)?;
+        let connections = config.database_connections;
+        let store = Store::connect_lazy_within(&options.database_url, connections, patience)?;
         let pressed = CancellationToken::new();
-        let vital = Vital::new(connect(VITAL_CONNECTIONS)?, pressed.clone());
+        let vital = Vital::new(store.beside(VITAL_CONNECTIONS), pressed.clone());
         // Records may wait for locks, on all of their connections, for longer than a lease.
-        let pulse = connect(HEARTBEAT_CONNECTIONS)?;
+        let pulse = store.beside(HEARTBEAT_CONNECTIONS);
         let services = Services::new(store.clone(), options.catalog.config(), &options.secrets)?;
         let name = format!("worker-{}", Uuid::new_v4().simple());
         let (stop, end, give_up) = (

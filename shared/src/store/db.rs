@@ -67,6 +67,15 @@ impl Db {
         }
     }
 
+    /// The same database through another pool, of at most so many connections.
+    pub(super) fn beside(&self, connections: u32) -> Self {
+        let (options, patience) = (self.pool.options().clone(), self.pool.patience());
+        Self {
+            pool: Pool::new(options, connections, patience),
+            ..self.clone()
+        }
+    }
+
     /// The same database through a pool that has no connection yet.
     pub(super) fn afresh(&self) -> Self {
         Self {

@@ -15,8 +15,7 @@ pub(super) async fn is_shared(options: &PgConnectOptions) -> Result<bool, Error>
     if options.get_port() == 6543 {
         return Ok(true);
     }
-    let mut one = options.connect().await?;
-    let mut other = options.connect().await?;
+    let (mut one, mut other) = tokio::try_join!(options.connect(), options.connect())?;
     let mut reached = Vec::with_capacity(TURNS.len());
     for is_other in TURNS {
         let connection = if is_other { &mut other } else { &mut one };

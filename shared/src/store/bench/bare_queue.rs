@@ -36,11 +36,11 @@ pub(super) const TABLE: &str = "
 /// Claims that may be waiting to be completed.
 const AHEAD: usize = 4;
 
-/// Two connections that work a table off as fast as SQL can.
+/// A table that two connections work off as fast as SQL can.
 #[derive(Debug)]
 pub struct BareQueue {
-    claimer: PgConnection,
-    completer: PgConnection,
+    url: String,
+    filler: PgConnection,
 }
 
 impl BareQueue {
@@ -50,14 +50,12 @@ impl BareQueue {
     ///
     /// Whatever the server reports.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let mut claimer = connect(url).await?;
-        let completer = connect(url).await?;
-        sqlx::raw_sql(TABLE).execute(&mut claimer).await?;
-        // A claim that a crash loses only makes its jobs ready again.
-        sqlx::raw_sql("set synchronous_commit = off")
-            .execute(&mut claimer)
-            .await?;
-        Ok(Self { claimer, completer })
+        let mut filler = connect(url).await?;
+        sqlx::raw_sql(TABLE).execute(&mut filler).await?;
+        Ok(Self {
+            url: url.to_owned(),
+            filler,
+        })
     }
 
     /// Puts `jobs` jobs into the empty table.
@@ -67,7 +65,7 @@ impl BareQueue {
     /// Whatever the server reports.
     pub async fn fill(&mut self, jobs: u32) -> Result<(), StoreError> {
         sqlx::raw_sql("truncate bench.jobs")
-            .execute(&mut self.completer)
+            .execute(&mut self.filler)
             .await?;
         sqlx::query(
             "
@@ -76,34 +74,46 @@ impl BareQueue {
             ",
         )
         .bind(i64::from(jobs))
-        .execute(&mut self.completer)
+        .execute(&mut self.filler)
         .await?;
         sqlx::raw_sql("vacuum (analyze) bench.jobs")
-            .execute(&mut self.completer)
+            .execute(&mut self.filler)
             .await?;
         Ok(())
     }
 
-    /// Claims and completes until nothing is left; answers how many there were.
+    /// Connects as a worker does that starts, and claims and completes until nothing is left; answers how
+    /// many there were.
     ///
     /// # Errors
     ///
     /// Whatever the server reports.
-    pub async fn drain(&mut self) -> Result<u64, StoreError> {
+    pub async fn drain(&self) -> Result<u64, StoreError> {
+        let (mut claimer, mut completer) =
+            tokio::try_join!(connect(&self.url), connect(&self.url))?;
+        // A claim that a crash loses only makes its jobs ready again.
+        sqlx::raw_sql("set synchronous_commit = off")
+            .execute(&mut claimer)
+            .await?;
         let (claimed, to_complete) = mpsc::channel(AHEAD);
         let (_, completed) = tokio::try_join!(
-            claim_all(&mut self.claimer, claimed),
-            complete_all(&mut self.completer, to_complete),
+            claim_all(&mut claimer, claimed),
+            complete_all(&mut completer, to_complete),
         )?;
+        hang_up([claimer, completer]).await;
         Ok(completed)
     }
 
     /// Hangs up.
     pub async fn close(self) {
-        for connection in [self.claimer, self.completer] {
-            // Whatever it says, the database is about to be dropped.
-            let _ = connection.close().await;
-        }
+        hang_up([self.filler]).await;
+    }
+}
+
+async fn hang_up(connections: impl IntoIterator<Item = PgConnection>) {
+    for connection in connections {
+        // Whatever it says, the database is about to be dropped.
+        let _ = connection.close().await;
     }
 }
 
