@@ -70,7 +70,7 @@ as $$
             select * from due where not waiting order by next_refresh_at limit p_most
         ) chosen
         order by chosen.resource_key
-        on conflict (resource_key) where kind = 'refresh' do nothing
+        on conflict (resource_key) where resource_key is not null do nothing
         returning resource_key
     ),
     charged as (
@@ -181,7 +181,7 @@ begin
                    enqueue.args, enqueue.priority, due, clock_timestamp(), enqueue.max_attempts
             from larder.resources r
             where r.resource_key = wanted
-            on conflict (resource_key) where kind = 'refresh' do nothing
+            on conflict (resource_key) where resource_key is not null do nothing
             returning id into found_id;
             exit when found_id is not null;
             -- A statement of its own, since the insert above could not see the row it met.

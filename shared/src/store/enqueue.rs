@@ -198,7 +198,7 @@ async fn insert(
         )
         cross join (select clock_timestamp() as now) t
         order by n.nth
-        on conflict (resource_key) where kind = 'refresh' do nothing
+        on conflict (resource_key) where resource_key is not null do nothing
         returning id
         "#,
         &id,

@@ -205,7 +205,7 @@ pub(super) async fn write(
                    $6, $7, clock_timestamp() + make_interval(secs => $10)
             from riders
             order by resource_key
-            on conflict (resource_key) where kind = 'refresh' do nothing
+            on conflict (resource_key) where resource_key is not null do nothing
             returning id, resource_key, item, max_attempts
         ),
         call as (

@@ -236,7 +236,7 @@ pub(super) async fn retry_in(tx: &mut Tx, ids: &[Uuid]) -> Result<u64, StoreErro
                    clock_timestamp(), max_attempts, errors, created_at
             from ended
             order by resource_key, id desc
-            on conflict (resource_key) where kind = 'refresh' do nothing
+            on conflict (resource_key) where resource_key is not null do nothing
             returning id
         )
         delete from larder.finished_jobs where id in (select id from back)

@@ -369,23 +369,11 @@ async fn a_job_that_is_typed_in_must_be_whole(pool: sqlx::PgPool) -> TestResult 
         ),
         (
             live(
-                &format!("status, started_at, {lease}"),
-                &format!("'running', now(), {token}"),
-            ),
-            false,
-        ),
-        (live("attempt", "-1"), false),
-        (live("max_attempts", "0"), false),
-        (live("class", "'planned'"), true),
-        (live("class", "'robot'"), false),
-        (
-            live(
                 &format!("status, attempt, started_at, {lease}"),
                 &format!("'completed', 1, now(), {token}"),
             ),
             false,
         ),
-        (live("endpoint", "'quotes'"), false),
         (
             live("resource_key, batch_key, endpoint", "'p:/a', 'p:/a', 'a'"),
             false,
@@ -395,6 +383,8 @@ async fn a_job_that_is_typed_in_must_be_whole(pool: sqlx::PgPool) -> TestResult 
             true,
         ),
         (refresh("resource_key", "'p:/a'"), false),
+        (refresh("resource_key, batch_key", "'p:/a', 'p:/a'"), false),
+        (refresh("resource_key, endpoint", "'p:/a', 'a'"), false),
         (ended("completed", "1", "now()", "now()"), true),
         (ended("completed", "1", "now()", "null"), false),
         (ended("completed", "0", "now()", "now()"), false),
