@@ -27,3 +27,4 @@ mod provider_shapes;
 mod provider_usage;
 mod recordings;
 mod store;
+mod tripping;

@@ -13,6 +13,7 @@ use worker::{Handler, HandlerContext, Handlers, Outcome, Worker, WorkerOptions};
 
 use crate::rig::{Rig, Setting, eventually};
 use crate::rows::{becomes, calls, ended, number};
+use crate::tripping::trip;
 
 /// Short leases, so that one that is not renewed is lost in the test's time, and so long that a
 /// slow machine renews them.
@@ -46,31 +47,6 @@ async fn each_once(rig: &Rig, jobs: Vec<JobId>) {
     }
 }
 
-/// Has every so many-th statement that writes to the queue or the ledger end with an error.
-async fn trip(pool: &PgPool, every: u32, code: &str) {
-    let mut sql = format!(
-        "create sequence tripped;
-         create function trip() returns trigger language plpgsql as $$
-         begin
-             -- A sequence is not rolled back: the same statement gets through another time.
-             if nextval('tripped') % {every} = 0 then
-                 raise exception 'tripped' using errcode = '{code}';
-             end if;
-             return null;
-         end $$;"
-    );
-    for table in ["jobs", "finished_jobs", "api_calls", "entries"] {
-        sql += &format!(
-            "create trigger trip after insert or update or delete on larder.{table}
-                 for each statement execute function trip();"
-        );
-    }
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(pool)
-        .await
-        .unwrap();
-}
-
 /// Of so many statements one fails.
 const EVERY: u32 = 13;
 
@@ -83,7 +59,8 @@ async fn goes_on_in_spite_of(pool: PgPool, code: &str) {
     let rig = Rig::new(pool, &settings).await;
     let mut jobs = rig.enqueue(lists(&rig, 12)).await;
     jobs.extend(rig.enqueue_kind("noop", 100).await);
-    trip(&rig.pool, EVERY, code).await;
+    let tables = ["jobs", "finished_jobs", "api_calls", "entries"];
+    trip(&rig.pool, &tables, &format!("% {EVERY} = 0"), code).await;
     let workers = [rig.worker(), rig.worker()];
     each_once(&rig, jobs).await;
     for worker in workers {

@@ -32,6 +32,8 @@ mod silence;
 mod spawned;
 mod statistics;
 mod storing;
+#[path = "../../../shared/tests/it/tripping.rs"]
+mod tripping;
 mod trouble;
 mod unchanged;
 mod upstream_safety;

@@ -5,34 +5,15 @@ use shared::model::LaneName;
 use shared::store::JobSelection;
 
 use super::*;
+use crate::tripping::trip;
 
-/// Has so many statements that write end with an error, from each [`rearm`] on.
-async fn trip(store: &Store, code: &str, times: u32) {
-    let mut sql = format!(
-        "create sequence tripped;
-         create function trip() returns trigger language plpgsql as $$
-         begin
-             -- A sequence is not rolled back: the next statement gets through.
-             if nextval('tripped') <= {times} then
-                 raise exception 'tripped' using errcode = '{code}';
-             end if;
-             return null;
-         end $$;"
-    );
-    for table in ["jobs", "finished_jobs", "lanes", "resources"] {
-        sql += &format!(
-            "create trigger trip after insert or update or delete on larder.{table}
-                 for each statement execute function trip();"
-        );
-    }
-    let tripping = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
-    tripping.execute(store.pool()).await.unwrap();
-}
+/// What operators' statements write to.
+const TABLES: &[&str] = &["jobs", "finished_jobs", "lanes", "resources"];
 
 /// The next statement that writes fails.
-async fn rearm(store: &Store) {
+async fn rearm(pool: &sqlx::PgPool) {
     let rearmed = sqlx::query("select setval('tripped', 1, false)");
-    rearmed.execute(store.pool()).await.unwrap();
+    rearmed.execute(pool).await.unwrap();
 }
 
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
@@ -51,26 +32,26 @@ async fn each_is_tried_again(pool: sqlx::PgPool, code: &str) -> TestResult {
     let store = store_with(pool, vec![monthly(100)]).await;
     let requests: Vec<JobRequest> = (1..=4).map(|id| refresh(quote(id))).collect();
     let job = store.enqueue(&requests).await?[0].job.id;
-    trip(&store, code, 1).await;
+    trip(store.pool(), TABLES, "<= 1", code).await;
     store.cancel(job).await?;
-    rearm(&store).await;
+    rearm(store.pool()).await;
     store.retry(job).await?;
     let all = JobSelection::default();
-    rearm(&store).await;
+    rearm(store.pool()).await;
     assert_eq!(store.cancel_many(&all).await?.cancelled, 4);
-    rearm(&store).await;
+    rearm(store.pool()).await;
     assert_eq!(store.retry_many(&all).await?.retried, 4);
     let lane: LaneName = "coins".parse()?;
-    rearm(&store).await;
+    rearm(store.pool()).await;
     assert!(store.close_lane(&lane, "test", None).await?);
-    rearm(&store).await;
+    rearm(store.pool()).await;
     assert!(store.open_lane(&lane).await?);
-    rearm(&store).await;
+    rearm(store.pool()).await;
     let pace = Tracking::every(Duration::from_secs(60));
     store.track(&quote(9), &pace).await?;
-    rearm(&store).await;
+    rearm(store.pool()).await;
     assert_eq!(store.tick(false).await?.enqueued, 1);
-    rearm(&store).await;
+    rearm(store.pool()).await;
     assert!(store.untrack(quote(9).key.as_str()).await?);
     Ok(())
 }
@@ -79,7 +60,7 @@ async fn each_is_tried_again(pool: sqlx::PgPool, code: &str) -> TestResult {
 #[sqlx::test(migrator = "shared::store::MIGRATOR")]
 async fn what_loses_each_time_is_told_in_the_end(pool: sqlx::PgPool) -> TestResult {
     let store = store_with(pool, vec![monthly(100)]).await;
-    trip(&store, "40001", 1_000).await;
+    trip(store.pool(), TABLES, "<= 1000", "40001").await;
     let lane: LaneName = "coins".parse()?;
     let told = store.open_lane(&lane).await.expect_err("it always fails");
     assert!(told.is_conflict());
