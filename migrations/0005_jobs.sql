@@ -71,14 +71,12 @@ create trigger jobs_change_as_drawn before update on larder.jobs
     )
     execute function larder.refuse_change();
 
--- What no job may be, whoever types it in, since nothing would ever take it up, or let go of it: who runs is
--- leased, who waits is not, what has ended is not here, and a refresh, and nothing else, names a resource. A
--- row like that would be in this index, and what the index is of refuses it. Nothing ever reads it: do
--- not drop it.
+-- What no job may be, whoever writes it: who runs is leased and has made an attempt, who waits is not
+-- leased, what has ended is not here, and a refresh, and nothing else, names a resource. A row like that
+-- would be in this index, and what the index is of refuses it. Nothing ever reads it: do not drop it.
 --
 -- A CHECK says the same, but each statement reads it from its text and plans it anew, which took an
--- insert of one job a tenth longer; an index's predicate is kept by the session. It costs too, which is
--- why it says no more than this.
+-- insert of one job a tenth longer; an index's predicate is kept by the session.
 create function larder.refuse_job(p_id uuid) returns boolean
 language plpgsql immutable
 as $$
@@ -88,12 +86,13 @@ begin
               hint = 'It waits or is leased, and names a resource or does not, as its status and kind say: see the index jobs_refused_idx.';
 end
 $$;
-create index jobs_refused_idx on larder.jobs (larder.refuse_job(id)) where
-    (status = 'pending') <> (lease_token is null and leased_by is null and leased_until is null)
-    or (status = 'running') <> (
-        lease_token is not null and leased_by is not null and leased_until is not null and started_at is not null
-    )
-    or (kind = 'refresh') <> (resource_key is not null and batch_key is not null and endpoint is not null);
+create index jobs_refused_idx on larder.jobs (larder.refuse_job(id)) where not (
+    num_nonnulls(lease_token, leased_by, leased_until)
+        = case status when 'pending' then 0 when 'running' then 3 else -1 end
+    and (status = 'pending' or started_at is not null and attempt >= 1)
+    and num_nonnulls(resource_key, batch_key, endpoint) = case kind when 'refresh' then 3 else 0 end
+    and class in ('planned', 'reader', 'operator') and attempt >= 0 and max_attempts >= 1
+);
 comment on index larder.jobs_refused_idx is 'Refuses jobs that must not be; never read, always empty. Do not drop it.';
 
 -- The claim order.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use shared::model::{JobId, Priority};
+use shared::model::JobId;
 use shared::setup::Setup;
 use shared::store::{JobRequest, JobRow, Store};
 use sqlx::PgPool;
@@ -59,14 +59,8 @@ fn start(pool: &PgPool, setup: &Setup, handlers: Handlers) -> Worker {
 
 async fn enqueue(pool: &PgPool, kind: &str, args: Value, max_attempts: i32) -> JobId {
     let request = JobRequest {
-        kind: kind.to_owned(),
-        resource: None,
-        args,
-        class: "operator",
-        priority: Priority::PLANNED,
-        run_at: None,
         max_attempts,
-        must_be_newer: false,
+        ..JobRequest::handler(kind, args)
     };
     let enqueued = Store::new(pool.clone()).enqueue(&[request]).await.unwrap();
     enqueued[0].job.id

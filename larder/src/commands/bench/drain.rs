@@ -1,8 +1,8 @@
 //! `larder bench drain`: how fast workers get through a backlog.
 //!
 //! The clock runs from the start of the workers, which have to connect first, as the bare SQL has,
-//! to the commit of the last outcome, with history kept. The measurement counts what was recorded, so that a queue which loses
-//! jobs cannot look fast.
+//! to the commit of the last outcome, with history kept. The measurement counts what was
+//! recorded, so that a queue which loses jobs cannot look fast.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -369,11 +369,23 @@ async fn a_job_that_is_typed_in_must_be_whole(pool: sqlx::PgPool) -> TestResult 
         ),
         (
             live(
+                &format!("status, started_at, {lease}"),
+                &format!("'running', now(), {token}"),
+            ),
+            false,
+        ),
+        (live("attempt", "-1"), false),
+        (live("max_attempts", "0"), false),
+        (live("class", "'planned'"), true),
+        (live("class", "'robot'"), false),
+        (
+            live(
                 &format!("status, attempt, started_at, {lease}"),
                 &format!("'completed', 1, now(), {token}"),
             ),
             false,
         ),
+        (live("endpoint", "'quotes'"), false),
         (
             live("resource_key, batch_key, endpoint", "'p:/a', 'p:/a', 'a'"),
             false,
